@@ -21,6 +21,8 @@ class Named(Protocol):
 
 T = TypeVar("T", bound=Named)
 
+_loaded: set[Path] = set()
+
 
 class Registry(Generic[T]):
     """Cards by name, in the order of registration.
@@ -79,7 +81,10 @@ class Registry(Generic[T]):
 
 
 def load_file(path: Path) -> None:
-    """Run a user's Python file, so that the variants, networks, data sets and metrics it declares are registered."""
+    """Run a user's Python file once, so that the variants, networks, data sets and metrics it declares are registered."""
+    path = path.resolve()
+    if path in _loaded:
+        return
     if not path.is_file():
         raise SpecError(f"cannot load {path}: no such file")
     spec = importlib.util.spec_from_file_location(f"ganbench_user_{path.stem}", path)
@@ -91,3 +96,4 @@ def load_file(path: Path) -> None:
         raise
     except Exception as error:  # noqa: BLE001 - a user's file may raise anything; the line names the file
         raise SpecError(f"cannot load {path}: {type(error).__name__}: {error}") from error
+    _loaded.add(path)

@@ -1,0 +1,235 @@
+"""What is asked for and what came out: validated, canonical, hashed. Specs travel down the house, records up."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import json
+import math
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from ganbench.errors import SpecError, nearest
+
+Scalar = bool | int | float | str
+"""A setting's value, or a protocol's."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any], where: str = "") -> Self:
+        """Validate `values`; the first fault becomes a SpecError of one line, prefixed by `where`."""
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise SpecError(_one_line(error, where, list(cls.model_fields))) from None
+
+
+class Status(enum.StrEnum):
+    """How far a run has come. Failures are results: each end has a name of its own, never a magic number."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    DIVERGED = "diverged"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def final(self) -> bool:
+        """Whether the same command would not take the run up again."""
+        return self in (Status.COMPLETED, Status.DIVERGED)
+
+
+class RunSpec(_Model):
+    """One run, with every default applied, so that its content is its identity.
+
+    `settings` holds every hyperparameter that the variant and the network know; `versions` those of the variant,
+    the network and the data set (a content hash for a data set given by path).
+    """
+
+    variant: str
+    dataset: str
+    network: str
+    seed: int = Field(ge=0)
+    steps: int = Field(ge=0, description="generator steps")
+    settings: dict[str, Scalar] = Field(default_factory=dict)
+    versions: dict[str, Scalar] = Field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """12 hex digits of the SHA-256 of the canonical JSON."""
+        return digest(self.model_dump())
+
+    @property
+    def group(self) -> str:
+        """The id of what seeds share: the run's content without its seed."""
+        return digest(self.model_dump(exclude={"seed"}))
+
+
+class Range(_Model):
+    """A range to draw from: uniform, or log-uniform with `log`; integers where both bounds are integers."""
+
+    low: int | float
+    high: int | float
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.low < self.high:
+            raise ValueError(f"low must be below high, got {self.low} and {self.high}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"a log range needs low > 0, got {self.low}")
+        return self
+
+
+class Scoring(_Model):
+    """What runs are scored by. None means the default of the data set or of the metric."""
+
+    metrics: tuple[str, ...] | None = None
+    samples: int | None = Field(
+        None, ge=1, description="generated samples a metric sees; None: each metric's own"
+    )
+    features: str | None = Field(None, description="feature extractor of the Fréchet distance and its kin")
+    weights: Path | None = Field(None, description="weights file of the feature extractor")
+
+
+class SweepSpec(_Model):
+    """A sweep: variants x data sets x networks x configurations x seeds."""
+
+    variants: tuple[str, ...] = Field(min_length=1)
+    datasets: tuple[str, ...] = Field(min_length=1)
+    networks: tuple[str, ...] | None = None
+    seeds: tuple[int, ...] = Field((0, 1, 2, 3, 4), min_length=1)
+    steps: int | None = Field(None, ge=1, description="generator steps; None: the default of the network")
+    set: dict[str, Scalar | list[Scalar] | Range] = Field(default_factory=dict)
+    sampler: Literal["grid", "random"] = "grid"
+    trials: int | None = Field(None, ge=1, description="configurations a variant; random sampler only")
+    search_seed: int = Field(0, ge=0)
+    scoring: Scoring = Scoring()
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _count_or_list(cls, value: object) -> object:
+        if isinstance(value, int) and not isinstance(value, bool):
+            if value < 1:
+                raise ValueError(f"a sweep needs at least one seed, got {value}")
+            return tuple(range(value))
+        return value
+
+    @field_validator("seeds")
+    @classmethod
+    def _seeds_in_range(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if any(seed < 0 for seed in value):
+            raise ValueError(f"seeds are 0 or more, got {min(value)}")
+        return tuple(dict.fromkeys(value))
+
+    @model_validator(mode="after")
+    def _sampler_fits(self) -> Self:
+        ranges = [key for key, value in self.set.items() if isinstance(value, Range)]
+        if self.sampler == "grid" and ranges:
+            raise ValueError(
+                f"{ranges[0]} is a range, which the grid sampler cannot walk: use sampler 'random'"
+            )
+        if self.sampler == "grid" and self.trials is not None:
+            raise ValueError("trials is for the random sampler: a grid has as many as its values make")
+        if self.sampler == "random" and self.trials is None:
+            raise ValueError(
+                "the random sampler needs trials: how many configurations to draw for each variant"
+            )
+        return self
+
+    @classmethod
+    def from_toml(cls, path: Path, overrides: Mapping[str, Any] | None = None) -> Self:
+        """Read a spec file; `overrides` are fields given on the command line, which win."""
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise SpecError(f"cannot read {path}: {error}") from None
+        except tomllib.TOMLDecodeError as error:
+            raise SpecError(f"{path} is not valid TOML: {error}") from None
+        overrides = dict(overrides or {})
+        for table in ("set", "scoring"):
+            if isinstance(values.get(table), dict):
+                overrides[table] = values[table] | overrides.get(table, {})
+        return cls.parse(values | overrides, where=str(path))
+
+
+class Score(_Model):
+    """One metric of one run under one protocol.
+
+    `value` is NaN where the metric is undefined (the reason stands in `flags`); `stderr` is the standard error
+    over samples, None where the metric has none. `protocol` is part of the score's identity.
+    """
+
+    metric: str
+    version: int
+    value: float
+    stderr: float | None = None
+    protocol: dict[str, Scalar] = Field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+    details: dict[str, Scalar] = Field(default_factory=dict)
+
+    @property
+    def protocol_text(self) -> str:
+        """The protocol as one line of `key=value`, sorted by key: what the leaderboard shows and groups by."""
+        return " ".join(f"{key}={plain(value)}" for key, value in sorted(self.protocol.items()))
+
+
+class RunRecord(_Model):
+    """What came of a run. `step` is the last step trained; for a diverged run, the first non-finite one."""
+
+    spec: RunSpec
+    status: Status
+    step: int = 0
+    seconds: float = Field(0.0, description="training time, over all attempts")
+    score_seconds: float = 0.0
+    error: str | None = None
+    scores: tuple[Score, ...] = ()
+    provenance: dict[str, Scalar] = Field(default_factory=dict)
+
+
+def plain(value: Scalar) -> Scalar:
+    """A number in its one form: 10.0 is 10 (a run's id must not depend on how a number was typed)."""
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise SpecError(f"{value} is not a finite number")
+        return int(value) if value.is_integer() else value
+    return value
+
+
+def canonical(value: Any) -> str:
+    """JSON with sorted keys and plain numbers: equal content gives equal text."""
+    return json.dumps(_plain_tree(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def digest(value: Any) -> str:
+    """12 hex digits of the SHA-256 of the canonical JSON of `value`."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()[:12]
+
+
+def _plain_tree(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain_tree(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain_tree(item) for item in value]
+    return plain(value)
+
+
+def _one_line(error: ValidationError, where: str, fields: list[str]) -> str:
+    fault = error.errors()[0]
+    place = ".".join(
+        str(part) for part in fault["loc"] if not str(part).startswith(("function", "list[", "tuple["))
+    )
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "extra_forbidden":
+        message = f"no such field, {nearest(place, fields)}"
+    given = (
+        "" if fault["type"] in ("missing", "value_error", "extra_forbidden") else f" (got {fault['input']!r})"
+    )
+    return ": ".join(part for part in (where, place, message[0].lower() + message[1:]) if part) + given
