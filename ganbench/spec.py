@@ -221,15 +221,15 @@ def _plain_tree(value: Any) -> Any:
     return plain(value)
 
 
+_UNION_MEMBERS = {"bool", "int", "float", "str", "Range", "list[union[bool,int,float,str]]"}
+
+
 def _one_line(error: ValidationError, where: str, fields: list[str]) -> str:
-    fault = error.errors()[0]
-    place = ".".join(
-        str(part) for part in fault["loc"] if not str(part).startswith(("function", "list[", "tuple["))
-    )
+    """The fault that says most: of a union's many, the one of the member that nearly fitted."""
+    fault = min(error.errors(), key=lambda each: each["type"] != "value_error")
+    place = ".".join(str(part) for part in fault["loc"] if part not in _UNION_MEMBERS)
     message = fault["msg"].removeprefix("Value error, ")
     if fault["type"] == "extra_forbidden":
         message = f"no such field, {nearest(place, fields)}"
-    given = (
-        "" if fault["type"] in ("missing", "value_error", "extra_forbidden") else f" (got {fault['input']!r})"
-    )
+    given = "" if fault["type"] in ("missing", "value_error", "extra_forbidden") else f" (got {fault['input']!r})"
     return ": ".join(part for part in (where, place, message[0].lower() + message[1:]) if part) + given

@@ -21,11 +21,12 @@ class Batch:
     """What a loss sees of one step; n is the batch size.
 
     real: (n, ...) minibatch of data; z: (n, latent_dim) latents; eps: (n,) uniform on [0, 1), one a sample.
+    What the phase does not read is not drawn, and is None.
     """
 
-    real: Tensor
-    z: Tensor
-    eps: Tensor
+    real: Any = None
+    z: Any = None
+    eps: Any = None
 
 
 Nets = Any
@@ -38,13 +39,15 @@ class Phase:
     """One update of a turn: `loss` is minimised over the parameters of `player`, `repeat` times.
 
     repeat names the setting that says how often (n_dis for a discriminator) or is a number. `clip` names the
-    setting to whose symmetric bound the player's parameters are clamped after each update (WGAN).
+    setting to whose symmetric bound the player's parameters are clamped after each update (WGAN). `reads` are the
+    fields of the batch that the loss looks at.
     """
 
     player: str
     loss: Loss
     repeat: str | int = 1
     clip: str | None = None
+    reads: tuple[str, ...] = ("real", "z", "eps")
 
 
 @dataclass(frozen=True)

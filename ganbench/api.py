@@ -1,0 +1,86 @@
+"""What Python code calls: the same things as the command line, with the same names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ganbench.sweeps.sweep import Outcome
+
+Names = str | Sequence[str]
+
+
+def sweep(
+    spec: str | Path | None = None,
+    *,
+    variant: Names | None = None,
+    dataset: Names | None = None,
+    network: Names | None = None,
+    seeds: int | Sequence[int] | None = None,
+    steps: int | None = None,
+    sampler: str | None = None,
+    trials: int | None = None,
+    set: dict[str, Any] | None = None,
+    metrics: Names | None = None,
+    samples: int | None = None,
+    features: str | None = None,
+    weights: str | Path | None = None,
+    device: str = "auto",
+    executor: str = "process",
+    workers: int | None = None,
+    store: str | Path | None = None,
+    data_root: str | Path | None = None,
+    load: Iterable[str | Path] = (),
+    checkpoint_every: int = 500,
+) -> Outcome:
+    """Run a sweep: a TOML file, keyword arguments as on the command line, or both (arguments win); neither: the default.
+
+    Values of `set` may be lists to go through or `{"low", "high", "log"}` ranges to draw from. Errors are
+    `ganbench.errors.GanbenchError`. Where `executor` is "process", call it from under `if __name__ == "__main__":`.
+    """
+    from ganbench.store import Store
+    from ganbench.sweeps.presets import described
+    from ganbench.sweeps.sweep import Surroundings, run_sweep
+
+    scoring = {"metrics": _names(metrics), "samples": samples, "features": features, "weights": weights}
+    given = {
+        "variants": _names(variant),
+        "datasets": _names(dataset),
+        "networks": _names(network),
+        "seeds": seeds if seeds is None or isinstance(seeds, int) else list(seeds),
+        "steps": steps,
+        "sampler": sampler,
+        "trials": trials,
+        "set": set,
+        "scoring": {key: value for key, value in scoring.items() if value is not None} or None,
+    }
+    described_sweep = described(Path(spec) if spec else None, {k: v for k, v in given.items() if v is not None})
+    root = Path(data_root) if data_root else None
+    where = Surroundings(device, executor, workers, root, tuple(Path(path) for path in load), checkpoint_every)
+    with Store(store) as opened:
+        return run_sweep(described_sweep, opened, where)
+
+
+def leaderboard(
+    store: str | Path | None = None,
+    *,
+    dataset: Names | None = None,
+    metric: Names | None = None,
+    variant: Names | None = None,
+) -> pd.DataFrame:
+    """The leaderboard of a store, as `ganbench report` prints it: see ganbench.reports.board.leaderboard."""
+    from ganbench.reports import board
+    from ganbench.store import Store
+
+    with Store.open_existing(store) as opened:
+        return board.leaderboard(opened, dataset=_names(dataset), metric=_names(metric), variant=_names(variant))
+
+
+def _names(given: Names | None) -> list[str] | None:
+    if isinstance(given, str):
+        return [name.strip() for name in given.split(",")]
+    return None if given is None else list(given)

@@ -1,0 +1,107 @@
+"""Options that several commands share, and how their values are read."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ganbench.errors import SpecError
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_RANGE = re.compile(rf"(log:)?({_NUMBER})\.\.({_NUMBER})")
+
+
+def store_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--store."""
+    return click.option(
+        "--store", metavar="FILE|URL", help="The store. [default: $GANBENCH_STORE, or ganbench.db in this folder]"
+    )(command)
+
+
+def data_root_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--data-root."""
+    return click.option(
+        "--data-root",
+        type=click.Path(path_type=Path),
+        envvar="GANBENCH_DATA",
+        help="Folder of image data as torchvision lays it out. [default: $GANBENCH_DATA, or a cache with download]",
+    )(command)
+
+
+def device_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--device."""
+    return click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")(command)
+
+
+def scoring_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--metrics, --samples, --features, --weights."""
+    for option in (
+        click.option("--weights", type=click.Path(path_type=Path), help="Weights file of the feature extractor."),
+        click.option("--features", help="Feature extractor of the Fréchet distance (see `ganbench list features`)."),
+        click.option("--samples", type=int, help="Generated samples for every metric. [default: each metric's own]"),
+        click.option("--metrics", help="Metrics, separated by commas. [default: those of the data set]"),
+    ):
+        command = option(command)
+    return command
+
+
+def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--set, --checkpoint-every, --load."""
+    for option in (
+        click.option(
+            "--load", type=click.Path(path_type=Path), multiple=True, help="A Python file with variants of your own."
+        ),
+        click.option("--checkpoint-every", type=click.IntRange(1), default=500, show_default=True, metavar="STEPS"),
+        click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting; may be repeated."),
+    ):
+        command = option(command)
+    return command
+
+
+def names(text: str | None) -> list[str] | None:
+    """`a,b` as a list; None where nothing was given."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def seeds(text: str) -> int | list[int]:
+    """`5` is a count of seeds, `0,3,7` are the seeds themselves."""
+    try:
+        values = [int(part) for part in text.split(",")]
+    except ValueError:
+        raise SpecError(f"--seeds is a count (5) or a list (0,3,7), got {text!r}") from None
+    return values if "," in text else values[0]
+
+
+def assignments(texts: tuple[str, ...]) -> dict[str, Any]:
+    """`key=value` pairs: a value, a list `a,b,c` to go through, or a range `low..high` or `log:low..high` to draw from."""
+    pairs: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip() or not value.strip():
+            raise SpecError(f"--set takes KEY=VALUE, got {text!r}")
+        pairs[key.strip()] = _value(value.strip())
+    return pairs
+
+
+def _value(text: str) -> Any:
+    found = _RANGE.fullmatch(text)
+    if found:
+        return {"low": _scalar(found[2]), "high": _scalar(found[3]), "log": bool(found[1])}
+    return [_scalar(part.strip()) for part in text.split(",") if part.strip()] if "," in text else _scalar(text)
+
+
+def _scalar(text: str) -> bool | int | float | str:
+    if re.fullmatch(_NUMBER, text):
+        return float(text) if re.search(r"[.eE]", text) else int(text)
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+    return value if isinstance(value, bool | int | float | str) else text

@@ -1,0 +1,55 @@
+"""`ganbench report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ganbench.cli import options
+
+FORMATS = ("csv", "md")
+
+EPILOG = """\b
+Examples:
+  ganbench report csv -o leaderboard.csv
+  ganbench report md --dataset ring --metric kl
+"""
+
+
+@click.command("report", epilog=EPILOG, short_help="Print the leaderboard of a store: csv or md.")
+@click.argument("form", metavar="csv|md", type=click.Choice(FORMATS))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to this file instead of stdout.")
+@click.option("--dataset", help="Only these data sets, separated by commas.")
+@click.option("--metric", help="Only these metrics, separated by commas.")
+@click.option("--variant", help="Only these variants, separated by commas.")
+@options.store_option
+def command(
+    form: str, output: Path | None, dataset: str | None, metric: str | None, variant: str | None, store: str | None
+) -> None:
+    """The leaderboard: one row for each data set, protocol, metric, variant and network.
+
+    Mean, standard deviation, 95 % bootstrap interval and interquartile mean are over seeds. Rows of different
+    protocols are never ranked together; the row `real` is the data set itself, scored the same way.
+    """
+    from ganbench.reports import formats
+    from ganbench.reports.board import leaderboard
+    from ganbench.store import Store
+
+    with Store.open_existing(store) as opened:
+        frame = leaderboard(
+            opened, dataset=options.names(dataset), metric=options.names(metric), variant=options.names(variant)
+        )
+    text = formats.to_csv(frame) if form == "csv" else formats.to_markdown(frame)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        _write(output, text)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise click.UsageError(f"cannot write {path}: {error.strerror}") from None
+    click.echo(f"written: {path}", err=True)

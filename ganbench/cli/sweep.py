@@ -1,0 +1,90 @@
+"""`ganbench sweep`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ganbench.cli import options
+
+EPILOG = """\b
+Examples:
+  ganbench sweep
+  ganbench sweep --variant ns,wgan-gp --dataset ring,grid --seeds 10
+  ganbench sweep --variant wgan-gp --dataset ring --set gp=0.1,1,10 --set lr=1e-4,1e-3
+  ganbench sweep --variant ns --dataset ring --sampler random --trials 20 --set lr=log:1e-5..1e-2
+  ganbench sweep --variant dcgan --dataset path/to/images --steps 5000
+  ganbench sweep spec.toml
+
+Whatever stopped it, the same command goes on where it was.
+"""
+
+
+@click.command("sweep", epilog=EPILOG, short_help="Train and score variants x data sets x configurations x seeds.")
+@click.argument("spec", required=False, type=click.Path(path_type=Path))
+@click.option("--variant", help="Variants, separated by commas (see `ganbench list variants`).")
+@click.option("--dataset", help="Data sets, separated by commas: names, image folders or .npz files.")
+@click.option("--network", help="Networks, separated by commas. [default: that of the variant and data]")
+@click.option("--seeds", help="How many seeds (5), or which (0,3,7).")
+@click.option("--steps", type=int, help="Generator steps. [default: the network's]")
+@click.option("--sampler", help="How settings are searched: grid or random.")
+@click.option("--trials", type=int, help="Configurations a variant, for the random sampler.")
+@options.training_options
+@options.scoring_options
+@options.device_option
+@click.option("--executor", default="process", show_default=True, help="process or inline.")
+@click.option("--workers", type=click.IntRange(1), help="Processes. [default: one a core, or what the GPUs take]")
+@options.store_option
+@options.data_root_option
+@click.option("-q", "--quiet", is_flag=True, help="No progress, no leaderboard: only errors.")
+def command(
+    spec: Path | None,
+    settings: tuple[str, ...],
+    checkpoint_every: int,
+    load: tuple[Path, ...],
+    device: str,
+    executor: str,
+    workers: int | None,
+    store: str | None,
+    data_root: Path | None,
+    quiet: bool,
+    **fields: Any,
+) -> None:
+    """Train and score every variant on every data set with every configuration and seed, and rank them.
+
+    With no SPEC and no options: the embedded default, variants on mixtures of Gaussians in about a minute. Options
+    given beside a SPEC win over it. Everything finished is kept in the store and is never trained twice.
+    """
+    from ganbench.cli import leaderboard, progress
+    from ganbench.store import Store
+    from ganbench.sweeps.presets import described
+    from ganbench.sweeps.sweep import Surroundings, run_sweep
+
+    sweep = described(spec, _given(fields, settings))
+    where = Surroundings(device, executor, workers, data_root, load, checkpoint_every)
+    with Store(store) as opened:
+        outcome = run_sweep(sweep, opened, where, None if quiet else progress.watch())
+        if not quiet:
+            leaderboard.show(opened, outcome, store)
+    leaderboard.leave(outcome)
+
+
+def _given(fields: dict[str, Any], settings: tuple[str, ...]) -> dict[str, Any]:
+    """The fields of a SweepSpec that the command line gives."""
+    scoring = {key: fields[key] for key in ("samples", "features", "weights") if fields[key] is not None}
+    if fields["metrics"] is not None:
+        scoring["metrics"] = options.names(fields["metrics"])
+    given = {
+        "variants": options.names(fields["variant"]),
+        "datasets": options.names(fields["dataset"]),
+        "networks": options.names(fields["network"]),
+        "seeds": None if fields["seeds"] is None else options.seeds(fields["seeds"]),
+        "steps": fields["steps"],
+        "sampler": fields["sampler"],
+        "trials": fields["trials"],
+        "set": options.assignments(settings) or None,
+        "scoring": scoring or None,
+    }
+    return {key: value for key, value in given.items() if value is not None}

@@ -1,0 +1,126 @@
+"""Executors: where tasks are performed. Each has one method, `map`, and yields records as they come."""
+
+from __future__ import annotations
+
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from typing import Protocol
+
+from ganbench.errors import UnknownNameError
+from ganbench.spec import RunRecord, Status
+from ganbench.sweeps.board import NOT_STARTED, Board
+from ganbench.sweeps.task import Task, perform
+
+MAX_CRASHES = 2
+"""A run whose worker died this often is failed: it would go on killing workers."""
+
+
+class Executor(Protocol):
+    """A way to perform tasks."""
+
+    def map(self, tasks: Sequence[Task], board: Board) -> Iterator[RunRecord]:
+        """Perform every task, beating its line of the board; once the board asks to stop, start no more."""
+        ...
+
+
+class Inline:
+    """In this process, one after the other."""
+
+    def map(self, tasks: Sequence[Task], board: Board) -> Iterator[RunRecord]:
+        """See Executor."""
+        for index, task in enumerate(tasks):
+            if board.stopping:
+                return
+            board.set(index, 0)
+            yield perform(task, board.pulse(index))
+
+
+class Processes:
+    """In `workers` processes. A worker that dies takes its run with it; the run is tried again, then failed."""
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+
+    def map(self, tasks: Sequence[Task], board: Board) -> Iterator[RunRecord]:
+        """See Executor."""
+        waiting = dict(enumerate(tasks))
+        crashes: Counter[int] = Counter()
+        while waiting and not board.stopping:
+            yield from self._until_broken(waiting, board)
+            for index in [index for index in waiting if board.step(index) != NOT_STARTED]:
+                crashes[index] += 1
+                board.set(index, NOT_STARTED)
+                if crashes[index] == MAX_CRASHES:
+                    yield _crashed(waiting.pop(index))
+
+    def _until_broken(self, waiting: dict[int, Task], board: Board) -> Iterator[RunRecord]:
+        """Perform what waits until all is done or a worker dies; what is done is taken out of `waiting`."""
+        context = multiprocessing.get_context("spawn")
+        workers = min(self._workers, len(waiting))
+        with ProcessPoolExecutor(workers, mp_context=context, initializer=_enter, initargs=(board,)) as pool:
+            try:
+                futures = {pool.submit(_work, index, task): index for index, task in waiting.items()}
+                yield from _collect(futures, waiting)
+            except BrokenProcessPool:
+                return
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _collect(futures: Mapping[Future[RunRecord | None], int], waiting: dict[int, Task]) -> Iterator[RunRecord]:
+    for future in as_completed(futures):
+        record = future.result()
+        waiting.pop(futures[future])
+        if record is not None:
+            yield record
+
+
+_board: Board
+
+
+def _enter(board: Board) -> None:
+    """Set a worker up: the driver alone answers Ctrl-C, and a worker never outlives its driver."""
+    global _board
+    _board = board
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
+
+
+def _work(index: int, task: Task) -> RunRecord | None:
+    """Perform one task in a worker; None where it was asked to stop before it began."""
+    if _board.stopping:
+        return None
+    _board.set(index, 0)
+    return perform(task, _board.pulse(index))
+
+
+def _crashed(task: Task) -> RunRecord:
+    return RunRecord(
+        spec=task.spec,
+        status=Status.FAILED,
+        error=f"its worker process died {MAX_CRASHES} times (killed, or out of memory?)",
+    )
+
+
+EXECUTORS = ("process", "inline")
+
+
+def executor(name: str, workers: int) -> Executor:
+    """The executor of that name."""
+    if name not in EXECUTORS:
+        raise UnknownNameError("executor", name, EXECUTORS)
+    return Inline() if name == "inline" else Processes(workers)

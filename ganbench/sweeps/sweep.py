@@ -1,0 +1,206 @@
+"""A sweep: expand, drop what the store has, perform the rest, store what comes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Protocol
+
+from ganbench.data import Dataset, find
+from ganbench.errors import SpecError
+from ganbench.registry import load_file
+from ganbench.spec import RunRecord, RunSpec, Scoring, Status, SweepSpec
+from ganbench.store import Store
+from ganbench.sweeps.board import Board
+from ganbench.sweeps.executors import executor
+from ganbench.sweeps.expand import cost, expand
+from ganbench.sweeps.task import Task
+
+RUNS_PER_GPU = 4
+"""Processes that share a GPU where runs are small (2-D points): one alone leaves it idle between launches."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where and how a sweep runs: none of it changes what a run is."""
+
+    device: str = "auto"  # auto, cpu, cuda, cuda:N
+    executor: str = "process"
+    workers: int | None = None  # processes; None: one a CPU core, or those that keep the GPUs busy
+    root: Path | None = None  # folder of image data
+    load: tuple[Path, ...] = ()  # users' files with variants and the like
+    checkpoint_every: int = 500  # steps
+
+
+class Watch(Protocol):
+    """Who is told how a sweep gets on."""
+
+    def begin(self, tasks: Sequence[Task], board: Board, skipped: int) -> None:
+        """`tasks` are about to be performed; `skipped` runs of the sweep were done before."""
+        ...
+
+    def finished(self, record: RunRecord) -> None:
+        """A run has ended and is stored."""
+        ...
+
+    def end(self) -> None:
+        """Nothing more will come."""
+        ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a sweep did: its runs' ids in order, the records made now, and how many were done before."""
+
+    run_ids: tuple[str, ...]
+    records: tuple[RunRecord, ...]
+    skipped: int
+
+    def count(self, status: Status) -> int:
+        """How many of the runs made now ended so."""
+        return sum(record.status is status for record in self.records)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether it was stopped before all was done."""
+        return len(self.records) + self.skipped < len(self.run_ids) or self.count(Status.INTERRUPTED) > 0
+
+
+def run_sweep(spec: SweepSpec, store: Store, where: Surroundings, watch: Watch | None = None) -> Outcome:
+    """Perform what the store lacks of the sweep. The same call after any interruption finishes it."""
+    for path in where.load:
+        load_file(path)
+    runs = expand(spec)
+    scorings = {name: _scoring(find(name), spec.scoring) for name in {run.dataset for run in runs}}
+    todo = _todo(runs, {name: key for name, (_, key) in scorings.items()}, store)
+    records: list[RunRecord] = []
+    if todo:
+        tasks = _tasks(todo, {name: scoring for name, (scoring, _) in scorings.items()}, store, where, len(runs))
+        board = Board(len(tasks))
+        with _told(watch, tasks, board, len(runs) - len(todo)) as tell, _stop_on_signals(board):
+            for record in executor(where.executor, _workers(where, tasks[0].device, runs)).map(tasks, board):
+                store.finish(record, scorings[record.spec.dataset][1])
+                records.append(record)
+                tell.finished(record)
+    return Outcome(tuple(run.id for run in runs), tuple(records), len(runs) - len(todo))
+
+
+def _scoring(dataset: Dataset, scoring: Scoring) -> tuple[Scoring, str]:
+    from ganbench.metrics import engine
+
+    resolved = engine.resolve(dataset, scoring)
+    return resolved, engine.scoring_key(dataset, resolved)
+
+
+def _todo(runs: Sequence[RunSpec], keys: dict[str, str], store: Store) -> list[RunSpec]:
+    """What the store has not finished under these scorings, the costliest first, so that no core idles at the end."""
+    done = store.done({run.id: keys[run.dataset] for run in runs})
+    return sorted((run for run in runs if run.id not in done), key=cost, reverse=True)
+
+
+def _tasks(
+    runs: Sequence[RunSpec], scorings: dict[str, Scoring], store: Store, where: Surroundings, sweep_size: int
+) -> list[Task]:
+    datasets = {name: find(name) for name in {run.dataset for run in runs}}
+    for dataset in datasets.values():
+        dataset.prepare(where.root)
+    devices = _devices(where.device)
+    threads = _threads(where, sweep_size)
+    return [
+        Task(
+            spec=run,
+            scoring=scorings[run.dataset],
+            folder=store.folder(run.id),
+            root=where.root,
+            device=devices[index % len(devices)],
+            threads=1 if datasets[run.dataset].kind == "points" else threads,
+            checkpoint_every=where.checkpoint_every,
+            load=where.load,
+        )
+        for index, run in enumerate(runs)
+    ]
+
+
+def _devices(device: str) -> list[str]:
+    """The devices that `device` stands for."""
+    if device == "cpu":
+        return ["cpu"]
+    import torch
+
+    count = torch.cuda.device_count()
+    if device == "auto":
+        return [f"cuda:{index}" for index in range(count)] or ["cpu"]
+    if device.split(":")[0] != "cuda":
+        raise SpecError(f"unknown device {device!r}: choose from auto, cpu, cuda, cuda:N")
+    allowed = [f"cuda:{index}" for index in range(count)]
+    chosen = allowed if device == "cuda" else [name for name in allowed if name == device]
+    if not chosen:
+        raise SpecError(f"device {device!r} is not here ({count} CUDA devices found): use --device cpu")
+    return chosen
+
+
+def _workers(where: Surroundings, device: str, runs: Sequence[RunSpec]) -> int:
+    if where.workers is not None:
+        return where.workers
+    if device.startswith("cuda"):
+        small = all(find(name).kind == "points" for name in {run.dataset for run in runs})
+        return len(_devices(where.device)) * (RUNS_PER_GPU if small else 1)
+    return min(cores(), len(runs))
+
+
+def _threads(where: Surroundings, sweep_size: int) -> int:
+    """CPU threads of a run on images: a function of the whole sweep, for a resumed run must add in the same order."""
+    workers = 1 if where.executor == "inline" else where.workers or min(cores(), sweep_size)
+    return max(1, cores() // workers)
+
+
+def cores() -> int:
+    """CPU cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class _Silent:
+    def begin(self, tasks: Sequence[Task], board: Board, skipped: int) -> None:
+        """Say nothing."""
+
+    def finished(self, record: RunRecord) -> None:
+        """Say nothing."""
+
+    def end(self) -> None:
+        """Say nothing."""
+
+
+@contextlib.contextmanager
+def _told(watch: Watch | None, tasks: Sequence[Task], board: Board, skipped: int) -> Iterator[Watch]:
+    watch = watch or _Silent()
+    watch.begin(tasks, board, skipped)
+    try:
+        yield watch
+    finally:
+        watch.end()
+
+
+@contextlib.contextmanager
+def _stop_on_signals(board: Board) -> Iterator[None]:
+    """Within the block Ctrl-C and SIGTERM let the running runs save their state; a second Ctrl-C ends at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if board.stopping:
+            raise KeyboardInterrupt
+        board.ask_to_stop()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,23 @@
+"""The hinge loss."""
+
+from __future__ import annotations
+
+from ganbench.variants import losses
+from ganbench.variants.base import VARIANTS, Variant
+from ganbench.variants.phases import discriminator, generator
+
+HINGE = VARIANTS.add(
+    Variant(
+        name="hinge",
+        title="Hinge loss",
+        family="hinge",
+        paper="Miyato et al. 2018, Spectral normalization for generative adversarial networks, equation 16",
+        year=2018,
+        phases=(discriminator(losses.hinge_d), generator(losses.wasserstein_g)),
+        presets={
+            "images": {"beta1": 0.0, "beta2": 0.9, "n_dis": 5, "lr_decay": "linear", "norm": "spectral"},
+            "points": {"lr": 1e-3},
+        },
+        doc="E max(0, 1 - D(x)) + E max(0, 1 + D(G(z))) against -E D(G(z)).",
+    )
+)

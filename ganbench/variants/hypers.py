@@ -1,0 +1,43 @@
+"""The hyperparameters that every variant has, with their defaults where neither network nor variant says otherwise."""
+
+from __future__ import annotations
+
+from ganbench.variants.base import Hyper
+
+TRAINER = (
+    Hyper("optimizer", "adam", "update rule of both players", choices=("adam", "rmsprop", "sgd")),
+    Hyper("lr", 2e-4, "learning rate of the generator; the discriminator's is lr * lr_ratio", low=0.0),
+    Hyper("lr_ratio", 1.0, "learning rate of the discriminator over that of the generator", low=0.0),
+    Hyper("beta1", 0.5, "Adam: decay of the mean of gradients", low=0.0, high=1.0),
+    Hyper("beta2", 0.999, "Adam, RMSProp: decay of the mean of squared gradients", low=0.0, high=1.0),
+    Hyper("momentum", 0.0, "SGD: momentum at the first step", low=0.0, high=1.0),
+    Hyper("momentum_final", 0.0, "SGD: momentum after momentum_steps, if those are not 0", low=0.0, high=1.0),
+    Hyper("momentum_steps", 0, "SGD: steps over which momentum goes linearly to momentum_final; 0: constant", low=0),
+    Hyper("lr_decay", "none", "course of the learning rate", choices=("none", "linear", "exponential")),
+    Hyper("lr_decay_rate", 1.000004, "exponential decay: what the learning rate is divided by at each step", low=1.0),
+    Hyper("lr_min", 0.0, "the learning rate never decays below this", low=0.0),
+    Hyper("n_dis", 1, "discriminator steps for each generator step", low=1),
+    Hyper("ema", 0.0, "decay of the moving average of G's weights that samples are drawn with; 0: off", low=0.0, high=1.0),
+    Hyper("batch_size", 64, "samples in a minibatch", low=1),
+    Hyper("precision", "fp32", "bf16: forward passes under bfloat16 autocast", choices=("fp32", "bf16")),
+    Hyper("channels_last", False, "keep images and convolution weights in NHWC order"),
+)
+
+NETWORK = (
+    Hyper("width", 64, "units or channels of the networks' layers", low=1),
+    Hyper("depth", 3, "hidden layers", low=1),
+    Hyper("latent_dim", 100, "dimensions of the latent z", low=1),
+    Hyper(
+        "prior",
+        "normal",
+        "distribution of z: N(0, 1), U(-1, 1), or U(-√3, √3), which has unit variance",
+        choices=("normal", "uniform", "uniform_unit"),
+    ),
+    Hyper(
+        "norm",
+        "none",
+        "normalisation of the discriminator's layers",
+        choices=("none", "batch", "layer", "spectral"),
+    ),
+)
+"""Hyperparameters a network may have: it has those that it gives a default for."""

@@ -1,0 +1,45 @@
+"""Wasserstein GANs: the discriminator is a critic, kept Lipschitz by clipping or by a gradient penalty."""
+
+from __future__ import annotations
+
+from ganbench.variants import losses, penalties
+from ganbench.variants.base import VARIANTS, Hyper, Variant
+from ganbench.variants.phases import discriminator, generator
+
+WGAN = VARIANTS.add(
+    Variant(
+        name="wgan",
+        title="WGAN, weight clipping",
+        family="wasserstein",
+        paper="Arjovsky et al. 2017, Wasserstein GAN",
+        year=2017,
+        phases=(discriminator(losses.wasserstein_d, clip="clip"), generator(losses.wasserstein_g)),
+        presets={
+            "": {"optimizer": "rmsprop", "lr": 5e-5, "beta2": 0.99, "n_dis": 5, "prior": "normal"},
+            # at .01 the three small layers of a toy critic pass no gradient; these two are this project's choice
+            "points": {"lr": 5e-4, "clip": 0.1},
+        },
+        hypers=(Hyper("clip", 0.01, "the critic's weights are clamped to ± this after each of its steps", low=0.0),),
+        doc="The critic's weights are clipped after each of its steps, as in the paper (the authors' code: before).",
+    )
+)
+
+WGAN_GP = VARIANTS.add(
+    Variant(
+        name="wgan-gp",
+        title="WGAN-GP",
+        family="wasserstein",
+        paper="Gulrajani et al. 2017, Improved training of Wasserstein GANs",
+        year=2017,
+        phases=(
+            discriminator(losses.wasserstein_d, penalty=penalties.gradient_penalty),
+            generator(losses.wasserstein_g),
+        ),
+        presets={
+            "": {"lr": 1e-4, "beta1": 0.5, "beta2": 0.9, "n_dis": 5, "norm": "none", "prior": "normal"},
+            "points": {"gp": 0.1, "lr": 1e-3},
+        },
+        hypers=(Hyper("gp", 10.0, "λ, the weight of the gradient penalty", low=0.0),),
+        doc="λ E(‖∇D(x̂)‖ - 1)² on lines between real and generated samples; no batch norm in the critic.",
+    )
+)

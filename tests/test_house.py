@@ -1,0 +1,87 @@
+"""The house rules of docs/design.md: who may import whom, and how fast the door opens."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "ganbench"
+
+
+def _allowed() -> dict[str, set[str]]:
+    """The table of docs/design.md."""
+    rows = re.findall(r"^\| ([a-z, ]+) \| ([a-z ,()]+) \|$", (ROOT / "docs" / "design.md").read_text(), re.MULTILINE)
+    table: dict[str, set[str]] = {}
+    for rooms, targets in rows:
+        names = set(re.sub(r"\(.*?\)", "", targets).replace(",", " ").split())
+        for room in rooms.split(", "):
+            table[room] = set() if "nothing" in names else names
+    return table
+
+
+def _imports(path: Path) -> Iterator[str]:
+    """Rooms of ganbench that a file imports, wherever in it, but not for type checking alone."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "ganbench":
+            inner = node.module.split(".")[1:] or [alias.name for alias in node.names]
+            yield inner[0]
+        elif isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[1] for alias in node.names if alias.name.startswith("ganbench."))
+
+
+def _room(path: Path) -> str:
+    inside = path.relative_to(PACKAGE)
+    return inside.parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_rooms_import_only_what_the_design_allows(path: Path) -> None:
+    room, table = _room(path), _allowed()
+    if room in ("__init__", "__main__", "testing", "api"):
+        return  # the front door
+    assert room in table, f"docs/design.md says nothing of {room}"
+    if "everything" in table[room]:
+        return
+    wrong = {target for target in _imports(path) if target not in table[room] | {room} and target in table}
+    assert not wrong, f"{path.name} is in {room} and may not import {sorted(wrong)}"
+
+
+def test_the_table_is_read() -> None:
+    assert _allowed()["store"] == {"spec", "errors"}
+    assert _allowed()["errors"] == set()
+    assert "training" not in _allowed()["metrics"]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list", "variants"], ["list"], ["sweep", "--help"]])
+def test_the_door_opens_without_torch(arguments: list[str]) -> None:
+    code = (
+        f"import sys; sys.argv = ['ganbench', *{arguments}]\n"
+        "from ganbench.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code\n"
+        "heavy = {'torch', 'torchvision', 'scipy', 'pandas', 'numpy', 'matplotlib'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60)
+
+
+@pytest.mark.speed
+@pytest.mark.parametrize("arguments", [["--help"], ["list", "variants"]])
+def test_the_door_opens_fast(arguments: list[str]) -> None:
+    """The best of seven is under 0.3 s: the machine's own noise only adds."""
+
+    def seconds() -> float:
+        started = time.perf_counter()
+        subprocess.run([Path(sys.executable).with_name("ganbench"), *arguments], check=True, capture_output=True)
+        return time.perf_counter() - started
+
+    assert min(seconds() for _ in range(7)) < 0.3

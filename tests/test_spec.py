@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ganbench.errors import SpecError
+from ganbench.spec import Range, RunSpec, Score, SweepSpec, canonical
+
+RUN = {"variant": "ns", "dataset": "ring", "network": "mlp", "seed": 3, "steps": 100}
+SCALARS = st.one_of(
+    st.booleans(), st.integers(-(2**53), 2**53), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=8)
+)
+
+
+@given(st.dictionaries(st.text(min_size=1, max_size=6), SCALARS, max_size=6), st.randoms())
+def test_ids_do_not_depend_on_order_or_number_format(settings: dict, random) -> None:
+    shuffled = list(settings.items())
+    random.shuffle(shuffled)
+    other = {
+        key: float(value) if type(value) is int else value  # 10 and 10.0 are one value
+        for key, value in shuffled
+    }
+    assert RunSpec(**RUN, settings=settings).id == RunSpec(**RUN, settings=other).id
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_canonical_numbers_survive_json(value: float) -> None:
+    assert float(canonical(value)) == value
+
+
+def test_ids_tell_every_field_apart() -> None:
+    base = RunSpec(**RUN, settings={"lr": 0.1})
+    others = [RunSpec(**{**RUN, key: value}, settings={"lr": 0.1}) for key, value in
+              [("variant", "wgan"), ("dataset", "grid"), ("network", "x"), ("seed", 4), ("steps", 101)]]
+    others += [RunSpec(**RUN, settings={"lr": 0.2}), RunSpec(**RUN, settings={"lr": 0.1}, versions={"network": 2})]
+    assert len({spec.id for spec in [base, *others]}) == 8
+    assert len(base.id) == 12
+    assert {base.group == spec.group for spec in others[3:4]} == {True}  # only the seed differs
+
+
+def test_an_id_is_pinned() -> None:
+    """Stored results are found under ids: they may not move between releases."""
+    assert RunSpec(**RUN, settings={"lr": 0.001, "n_dis": 5.0, "norm": "none", "on": True}).id == "87a626d95303"
+
+
+def test_true_is_not_one() -> None:
+    assert RunSpec(**RUN, settings={"a": True}).id != RunSpec(**RUN, settings={"a": 1}).id
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"steps": -1}, "steps: input should be greater than or equal to 1 (got -1)"),
+        ({"steps": "many"}, "steps: input should be a valid integer"),
+        ({"seeds": 0}, "seeds: a sweep needs at least one seed, got 0"),
+        ({"seeds": [-1]}, "seeds: seeds are 0 or more, got -1"),
+        ({"stpes": 3}, "stpes: no such field, did you mean 'steps'?"),
+        ({"variants": []}, "variants: tuple should have at least 1 item"),
+        ({"set": {"lr": {"low": 2, "high": 1}}}, "low must be below high"),
+        ({"set": {"lr": {"low": 0, "high": 1, "log": True}}, "sampler": "random", "trials": 1}, "log range needs low > 0"),
+        ({"set": {"lr": {"low": 0, "high": 1}}}, "lr is a range, which the grid sampler cannot walk"),
+        ({"trials": 3}, "trials is for the random sampler"),
+        ({"sampler": "random"}, "the random sampler needs trials"),
+        ({"sampler": "gird"}, "sampler: input should be 'grid' or 'random' (got 'gird')"),
+    ],
+)
+def test_bad_sweeps_are_one_clear_line(fields: dict, message: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        SweepSpec.parse({"variants": ["ns"], "datasets": ["ring"], **fields})
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_seeds_by_count_or_by_name() -> None:
+    assert SweepSpec.parse({"variants": ["ns"], "datasets": ["ring"], "seeds": 3}).seeds == (0, 1, 2)
+    assert SweepSpec.parse({"variants": ["ns"], "datasets": ["ring"], "seeds": [7, 7, 2]}).seeds == (7, 2)
+
+
+def test_toml_with_overrides(tmp_path: Path) -> None:
+    path = tmp_path / "sweep.toml"
+    path.write_text('variants = ["ns"]\ndatasets = ["ring"]\nsteps = 10\n[set]\nlr = [1e-3, 1e-4]\nwidth = 64\n')
+    spec = SweepSpec.from_toml(path, {"steps": 20, "set": {"width": 32}})
+    assert (spec.steps, spec.set["lr"], spec.set["width"]) == (20, [1e-3, 1e-4], 32)
+
+
+def test_malformed_toml_names_the_line(tmp_path: Path) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text('variants = ["ns"]\nsteps = = 3\n')
+    with pytest.raises(SpecError, match=r"bad.toml is not valid TOML: .*line 2"):
+        SweepSpec.from_toml(path)
+    with pytest.raises(SpecError, match="cannot read"):
+        SweepSpec.from_toml(tmp_path / "none.toml")
+
+
+def test_protocol_text_is_sorted_and_plain() -> None:
+    score = Score(metric="kl", version=1, value=math.nan, protocol={"split": "test", "n_generated": 2500.0})
+    assert score.protocol_text == "n_generated=2500 split=test"
+
+
+def test_ranges_are_read_from_toml_tables() -> None:
+    spec = SweepSpec.parse(
+        {"variants": ["ns"], "datasets": ["ring"], "sampler": "random", "trials": 2,
+         "set": {"lr": {"low": 1e-5, "high": 1e-2, "log": True}}}
+    )
+    assert spec.set["lr"] == Range(low=1e-5, high=1e-2, log=True)
