@@ -19,7 +19,7 @@ from ganbench.training.sampling import GeneratorSampler
 from ganbench.training.settings import resolve
 from ganbench.training.state import RunState, new_state
 
-SMALL = {"width": 16, "depth": 2, "latent_dim": 4, "batch_size": 32}
+SMALL = {"width": 16, "depth": 2, "latent_dim": 4, "batch_size": 32, "lr_decay": "none"}
 RING = find("ring")
 
 

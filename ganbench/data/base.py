@@ -1,0 +1,143 @@
+"""What a data set is, and how one is found by name, by parameters or by path."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from ganbench.errors import DataError, SpecError, UnknownNameError, nearest
+from ganbench.registry import Registry
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ganbench.data.mixtures import Mixture
+
+Value = bool | int | float | str
+SPLITS = ("train", "valid", "test", "train+valid")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A card. Points have a mixture; images have splits.
+
+    shape: (2,) for points, (channels, height, width) for images. `version` is a content hash for data given by path.
+    Splits: `train` is what training sees, `valid` the held-out tail of the official training set, `train+valid` all
+    of that set in its order, `test` the official test set.
+    """
+
+    name: str
+    kind: Literal["points", "images"]
+    shape: tuple[int, ...]
+    title: str
+    source: str
+    version: Value = 1
+    classes: int = 0
+    parameters: Mapping[str, float] = field(default_factory=dict)  # of a mixture: what may follow its name
+    path: Path | None = None
+
+    def mixture(self) -> Mixture:
+        """The mixture of a data set of points; DataError for images."""
+        from ganbench.data import mixtures
+
+        if self.kind != "points":
+            raise DataError(f"{self.name} holds images: it has no known density")
+        return mixtures.of(self)
+
+    def images(self, split: str, root: Path | None = None) -> Tensor:
+        """uint8 (n, channels, height, width) of a split of an image set; `root` as --data-root."""
+        return self._arrays(split, root)[0]
+
+    def labels(self, split: str, root: Path | None = None) -> Tensor | None:
+        """int64 (n,) class of each image, or None where the data have none."""
+        return self._arrays(split, root)[1]
+
+    def prepare(self, root: Path | None = None) -> None:
+        """Make sure the data are there (download what may be downloaded); DataError where they cannot be had."""
+        if self.kind == "images":
+            self.images("test", root)
+
+    def _arrays(self, split: str, root: Path | None) -> tuple[Tensor, Tensor | None]:
+        from ganbench.data import files, images
+
+        if self.kind != "images":
+            raise DataError(f"{self.name} holds points: it has no splits")
+        if split not in SPLITS:
+            raise UnknownNameError("split", split, SPLITS)
+        return files.load(self.path, split) if self.path else images.load(self.name, split, root)
+
+
+DATASETS: Registry[Dataset] = Registry("dataset")
+
+
+def _points(name: str, title: str, source: str, **parameters: float) -> None:
+    shape = (int(parameters.get("dimensions", 2)),)
+    DATASETS.add(Dataset(name, "points", shape, title, source, parameters=parameters))
+
+
+def _images(name: str, title: str, source: str, shape: tuple[int, int, int], classes: int = 10) -> None:
+    DATASETS.add(Dataset(name, "images", shape, title, source, classes=classes))
+
+
+_points("ring", "Gaussians on a circle", "Lin et al. 2018, PacGAN", modes=8, radius=1.0, std=0.01)
+_points("grid", "Gaussians on a square grid", "Lin et al. 2018, PacGAN", side=5, spacing=2.0, std=0.05)
+_images("mnist", "Handwritten digits", "LeCun et al. 1998", (1, 28, 28))
+_images("fashion_mnist", "Clothing", "Xiao et al. 2017", (1, 28, 28))
+_images("kmnist", "Cursive Japanese characters", "Clanuwat et al. 2018", (1, 28, 28))
+_images("cifar10", "Small colour photographs, 10 classes", "Krizhevsky 2009", (3, 32, 32))
+_images("cifar100", "Small colour photographs, 100 classes", "Krizhevsky 2009", (3, 32, 32), classes=100)
+_images("svhn", "House numbers", "Netzer et al. 2011", (3, 32, 32))
+
+
+def find(text: str) -> Dataset:
+    """The data set that `text` names.
+
+    A registered name (`mnist`); a mixture with parameters (`ring:modes=16:std=0.02`); or the path of an image
+    folder or `.npz` file. Errors say what is wrong in one line, with the nearest name.
+    """
+    name, colon, parameters = text.partition(":")
+    if name in DATASETS and (not colon or DATASETS.get(name).parameters):
+        card = DATASETS.get(name)
+        return _with_parameters(card, parameters) if colon else card
+    if os.sep in text or text.endswith(".npz") or Path(text).exists():
+        return _by_path(Path(text))
+    known = [card.name for card in DATASETS]
+    raise UnknownNameError("data set", text, known) if not colon else SpecError(
+        f"data set {text!r}: {name} takes no parameters, or is unknown: {nearest(name, known)}"
+    )
+
+
+def _with_parameters(card: Dataset, text: str) -> Dataset:
+    """The card with its mixture's parameters changed, its name canonical: sorted, plain numbers, no defaults."""
+    values = dict(card.parameters)
+    for part in text.split(":"):
+        key, _, value = part.partition("=")
+        if key not in values:
+            raise UnknownNameError(f"parameter of {card.name}", key, values)
+        values[key] = _number(card, key, value)
+    changed = {key: value for key, value in sorted(values.items()) if value != card.parameters[key]}
+    name = ":".join([card.name, *(f"{key}={value:.12g}" for key, value in changed.items())])
+    return Dataset(name, card.kind, card.shape, card.title, card.source, card.version, parameters=values)
+
+
+def _number(card: Dataset, key: str, text: str) -> float:
+    whole = isinstance(card.parameters[key], int)
+    try:
+        value = int(text) if whole else float(text)
+    except ValueError:
+        raise SpecError(f"{card.name}: {key} is a {'whole ' if whole else ''}number, got {text!r}") from None
+    if not 0 < value < float("inf"):
+        raise SpecError(f"{card.name}: {key} must be above 0, got {text}")
+    return value
+
+
+@lru_cache(maxsize=32)
+def _by_path(path: Path) -> Dataset:
+    from ganbench.data import files
+
+    shape, content, classes = files.inspect(path)
+    return Dataset(str(path), "images", shape, f"Images of {path.name}", "a path", content, classes, path=path)

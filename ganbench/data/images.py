@@ -1,0 +1,116 @@
+"""The image sets that torchvision reads: found in a root folder, or downloaded to the cache with its checksums."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import platformdirs
+import torch
+from torch import Tensor
+
+from ganbench.errors import DataError
+
+HOLDOUT = {"cifar10": 5_000, "cifar100": 5_000}
+"""Images of the official training set's tail that training never sees: `valid`."""
+
+HOLDOUT_DEFAULT = 10_000
+"""The 2014 Parzen protocol trains on MNIST's first 50,000 and chooses σ on images of the rest."""
+
+Reader = Callable[[Path, bool, bool], Any]
+
+
+def load(name: str, split: str, root: Path | None) -> tuple[Tensor, Tensor]:
+    """uint8 (n, c, h, w) and labels int64 (n,) of a split."""
+    images, labels = _official(name, split != "test", root or _root_of_environment())
+    kept = len(images) - HOLDOUT.get(name, HOLDOUT_DEFAULT)
+    part = {"train": slice(kept), "valid": slice(kept, None)}.get(split, slice(None))
+    return images[part], labels[part]
+
+
+def cache_folder() -> Path:
+    """Where downloads go: $GANBENCH_CACHE, or the user's cache folder."""
+    return Path(os.environ.get("GANBENCH_CACHE") or platformdirs.user_cache_dir("ganbench"))
+
+
+def _root_of_environment() -> Path | None:
+    given = os.environ.get("GANBENCH_DATA")
+    return Path(given) if given else None
+
+
+@lru_cache(maxsize=4)
+def _official(name: str, train: bool, root: Path | None) -> tuple[Tensor, Tensor]:
+    read = _readers()[name]
+    folder = root or cache_folder() / "data"
+    try:
+        with _quiet():
+            found = _find_or_download(read, folder, train, may_download=root is None)
+    except Exception as error:  # noqa: BLE001 - torchvision and the network raise anything; the line says what to do
+        raise DataError(_missing(name, folder, root, error)) from None
+    return _tensors(found)
+
+
+def _find_or_download(read: Reader, folder: Path, train: bool, *, may_download: bool) -> Any:
+    try:
+        return read(folder, train, False)
+    except RuntimeError:
+        if not may_download:
+            raise
+    folder.mkdir(parents=True, exist_ok=True)
+    return read(folder, train, True)
+
+
+def _missing(name: str, folder: Path, root: Path | None, error: Exception) -> str:
+    if root is not None:
+        return (
+            f"no {name} in {folder}: --data-root (or GANBENCH_DATA) must hold it as torchvision lays it out; "
+            "leave it out to download to the cache"
+        )
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return (
+        f"cannot download {name} to {folder} ({reason}): where there is no network, "
+        "give the folder that holds it with --data-root"
+    )
+
+
+def _readers() -> dict[str, Reader]:
+    from torchvision import datasets as tv
+
+    def by_flag(cls: Any) -> Reader:
+        return lambda root, train, download: cls(root, train=train, download=download)
+
+    def by_name(cls: Any) -> Reader:
+        return lambda root, train, download: cls(root, split="train" if train else "test", download=download)
+
+    return {
+        "mnist": by_flag(tv.MNIST),
+        "fashion_mnist": by_flag(tv.FashionMNIST),
+        "kmnist": by_flag(tv.KMNIST),
+        "cifar10": by_flag(tv.CIFAR10),
+        "cifar100": by_flag(tv.CIFAR100),
+        "svhn": by_name(tv.SVHN),
+    }
+
+
+def _tensors(found: Any) -> tuple[Tensor, Tensor]:
+    """torchvision's arrays, which are NHW tensors, NHWC arrays (CIFAR) or NCHW arrays (SVHN), as one form."""
+    images = torch.as_tensor(np.asarray(found.data))
+    labels = torch.as_tensor(np.asarray(getattr(found, "targets", None) or found.labels))
+    if images.dim() == 3:
+        images = images[:, None]
+    elif images.shape[-1] == 3:
+        images = images.permute(0, 3, 1, 2)
+    return images.contiguous(), labels.long()
+
+
+@contextlib.contextmanager
+def _quiet() -> Any:
+    """torchvision prints progress; stdout is for results."""
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        yield

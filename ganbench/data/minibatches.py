@@ -1,0 +1,86 @@
+"""Minibatches as a function of (seed, draw): the hot path, on the device, without workers or host syncs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ganbench import rng
+from ganbench.data.base import Dataset
+from ganbench.errors import DataError
+
+
+class Minibatches(Protocol):
+    """An endless sequence of minibatches that can be entered anywhere."""
+
+    batch_size: int
+    device: torch.device
+
+    def batch(self, draw: int) -> Tensor:
+        """Minibatch number `draw` (from 0): float32 (batch_size, *shape) on the device."""
+        ...
+
+
+class _Points:
+    """Fresh samples of a mixture for each draw."""
+
+    def __init__(self, dataset: Dataset, seed: int, batch_size: int, device: torch.device) -> None:
+        mixture = dataset.mixture()
+        self.batch_size, self.device, self._seed = batch_size, device, seed
+        self._means = mixture.means.to(device, torch.float32)
+        self._std = mixture.std
+        self._generator = torch.Generator(device)
+
+    def batch(self, draw: int) -> Tensor:
+        n, dimensions = self.batch_size, self._means.shape[1]
+        noise = self._generator.manual_seed(rng.derive(self._seed, "data", draw))
+        index = torch.randint(len(self._means), (n,), generator=noise, device=self.device)
+        points = torch.randn(n, dimensions, generator=noise, device=self.device)
+        return torch.add(self._means[index], points, alpha=self._std)
+
+
+class _Images:
+    """Shuffled epochs without replacement; the whole training split stays on the device as uint8."""
+
+    def __init__(
+        self, images: Tensor, seed: int, batch_size: int, device: torch.device, pixels: tuple[float, float]
+    ) -> None:
+        if batch_size > len(images):
+            raise DataError(f"batch_size {batch_size} is more than the {len(images)} training images")
+        self.batch_size, self.device, self._seed = batch_size, device, seed
+        self._images = images.to(device)
+        self._low, self._scale = pixels[0], (pixels[1] - pixels[0]) / 255
+        self._orders: dict[int, Tensor] = {}
+
+    def batch(self, draw: int) -> Tensor:
+        epoch, start = divmod(draw * self.batch_size, len(self._images))
+        index = self._order(epoch)[start : start + self.batch_size]
+        if len(index) < self.batch_size:
+            index = torch.cat([index, self._order(epoch + 1)[: self.batch_size - len(index)]])
+        return self._images[index].float().mul_(self._scale).add_(self._low)
+
+    def _order(self, epoch: int) -> Tensor:
+        """The permutation of an epoch, the current ones kept."""
+        if epoch not in self._orders:
+            if len(self._orders) > 1:
+                self._orders.clear()
+            noise = rng.stream(self._seed, "order", epoch)
+            self._orders[epoch] = torch.randperm(len(self._images), generator=noise).to(self.device)
+        return self._orders[epoch]
+
+
+def minibatches(
+    dataset: Dataset,
+    seed: int,
+    batch_size: int,
+    device: torch.device,
+    pixels: tuple[float, float] = (-1.0, 1.0),  # what 0 and 255 become
+    root: Path | None = None,
+) -> Minibatches:
+    """The training data of a run: images of the `train` split, or fresh points of the mixture."""
+    if dataset.kind == "points":
+        return _Points(dataset, seed, batch_size, device)
+    return _Images(dataset.images("train", root), seed, batch_size, device, pixels)

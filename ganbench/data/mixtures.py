@@ -1,0 +1,75 @@
+"""Mixtures of Gaussians: equal weights, one standard deviation, so modes and density are known exactly."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ganbench import rng
+from ganbench.data.base import Dataset
+from ganbench.errors import DataError
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """An equal mixture of k isotropic Gaussians. means: (k, d) float64; std: standard deviation of each."""
+
+    means: Tensor
+    std: float
+
+    def __post_init__(self) -> None:
+        if self.means.dim() != 2 or self.means.shape[0] < 1:
+            raise DataError(f"a mixture's means are (modes, dimensions), got shape {tuple(self.means.shape)}")
+        if not 0 < self.std < math.inf:
+            raise DataError(f"a mixture's std must be above 0, got {self.std}")
+
+    @property
+    def modes(self) -> int:
+        """How many Gaussians."""
+        return int(self.means.shape[0])
+
+    def sample(self, n: int, seed: int = 0) -> Tensor:
+        """n independent points, float32 (n, d); a function of the seed."""
+        return self.draw(n, rng.stream(seed, "mixture"))
+
+    def draw(self, n: int, generator: torch.Generator) -> Tensor:
+        """n independent points, float32 (n, d), on the generator's device."""
+        device = generator.device
+        index = torch.randint(self.modes, (n,), generator=generator, device=device)
+        noise = torch.randn(n, self.means.shape[1], generator=generator, device=device)
+        return noise.mul_(self.std).add_(self.means.to(device, torch.float32)[index])
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Log density in nats at each row of x (n, d), float64 (n,)."""
+        squares = (x.double()[:, None, :] - self.means[None]).square().sum(2)
+        scale = self.means.shape[1] * math.log(self.std * math.sqrt(2 * math.pi)) + math.log(self.modes)
+        return torch.logsumexp(-squares / (2 * self.std**2), 1) - scale
+
+
+def ring(modes: int = 8, radius: float = 1.0, std: float = 0.01) -> Mixture:
+    """`modes` Gaussians at angles 2πi / modes on a circle. Defaults: PacGAN, Lin et al. 2018."""
+    angles = 2 * math.pi * torch.arange(_count(modes, "modes"), dtype=torch.float64) / modes
+    return Mixture(radius * torch.stack([angles.cos(), angles.sin()], 1), std)
+
+
+def grid(side: int = 5, spacing: float = 2.0, std: float = 0.05) -> Mixture:
+    """`side` x `side` Gaussians `spacing` apart, centred on the origin. Defaults: PacGAN, Lin et al. 2018."""
+    ticks = spacing * (torch.arange(_count(side, "side"), dtype=torch.float64) - (side - 1) / 2)
+    return Mixture(torch.cartesian_prod(ticks, ticks), std)
+
+
+def _count(value: int, name: str) -> int:
+    if value < 1:
+        raise DataError(f"{name} must be at least 1, got {value}")
+    return value
+
+
+FAMILIES = {"ring": ring, "grid": grid}
+
+
+def of(dataset: Dataset) -> Mixture:
+    """The mixture that a data set's name and parameters describe."""
+    return FAMILIES[dataset.name.partition(":")[0]](**dataset.parameters)

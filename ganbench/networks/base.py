@@ -1,0 +1,120 @@
+"""What a network is: a card with defaults, and the dotted name of what builds its players."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ganbench.errors import DataError
+from ganbench.registry import Registry
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Value = bool | int | float | str
+Settings = Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class Network:
+    """A family of networks for one kind of data.
+
+    `builder` names a function (shape, settings) → {"G": module, "D": module}; G maps latents (n, latent_dim) to
+    (n, *shape), D maps (n, *shape) to logits (n,). `defaults` are the settings the network has, and the trainer's
+    that its paper gives; among them `steps`, the length of a run. `sizes` are the image heights it can make
+    (empty: any); `pixels` is the range of G's output.
+    """
+
+    name: str
+    kind: str  # "points" or "images"
+    title: str
+    builder: str
+    defaults: Settings
+    paper: str = ""
+    sizes: tuple[int, ...] = ()
+    pixels: tuple[float, float] = (-1.0, 1.0)
+    version: int = 1
+
+    def build(self, shape: tuple[int, ...], settings: Settings) -> dict[str, nn.Module]:
+        """The players by name; their weights are drawn from torch's global generator."""
+        self.check_shape(shape)
+        players: dict[str, nn.Module] = pkgutil.resolve_name(self.builder)(shape, settings)
+        return players
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """DataError where the network cannot make samples of this shape."""
+        if self.sizes and (shape[-1] not in self.sizes or shape[-2] != shape[-1]):
+            sizes = ", ".join(f"{size}x{size}" for size in self.sizes)
+            raise DataError(f"network {self.name!r} makes images of {sizes}, the data are {shape[-2]}x{shape[-1]}")
+
+
+DEFAULTS = {"points": "mlp", "images": "dcgan"}
+"""The network of each kind of data, where the variant has none of its own."""
+
+NETWORKS: Registry[Network] = Registry("network")
+
+NETWORKS.add(
+    Network(
+        name="mlp",
+        kind="points",
+        title="Multilayer perceptrons with ReLU, for points",
+        builder="ganbench.networks.mlp:build",
+        defaults={
+            "width": 64,
+            "depth": 3,
+            "latent_dim": 16,
+            "prior": "normal",
+            "norm": "none",
+            "batch_size": 128,
+            "lr_decay": "linear",
+            "steps": 3000,
+        },
+    )
+)
+
+NETWORKS.add(
+    Network(
+        name="maxout",
+        kind="images",
+        title="The 2014 pair: ReLU generator, maxout discriminator with dropout",
+        builder="ganbench.networks.maxout:build",
+        paper="Goodfellow et al. 2014, Generative adversarial nets (MNIST)",
+        defaults={
+            "width": 1200,
+            "latent_dim": 100,
+            "prior": "uniform_unit",
+            "batch_size": 100,
+            "steps": 25_000,
+        },
+        pixels=(0.0, 1.0),
+    )
+)
+
+NETWORKS.add(
+    Network(
+        name="dcgan",
+        kind="images",
+        title="Strided convolutions for 28, 32 and 64 pixels",
+        builder="ganbench.networks.dcgan:build",
+        paper="Radford et al. 2016, Unsupervised representation learning with deep convolutional GANs",
+        defaults={
+            "width": 64,
+            "latent_dim": 100,
+            "prior": "uniform",
+            "norm": "batch",
+            "batch_size": 64,
+            "steps": 2000,
+        },
+        sizes=(28, 32, 64),
+    )
+)
+
+
+def default_for(kind: str, shape: tuple[int, ...]) -> Network:
+    """The network for this kind of data; for images of a size no convolutional stack makes, the maxout pair."""
+    card = NETWORKS.get(DEFAULTS[kind])
+    if card.sizes and (shape[-1] not in card.sizes or shape[-2] != shape[-1]):
+        return NETWORKS.get("maxout")
+    return card

@@ -1,0 +1,236 @@
+"""The store: what has been run and what came of it, safe under several writers and any kill."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from itertools import groupby
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import Connection, Select, Table, delete, insert, select, update
+from sqlalchemy.exc import DBAPIError
+
+from ganbench.errors import StoreError, UnknownNameError
+from ganbench.spec import RunRecord, RunSpec, Scalar, Status
+from ganbench.store import connect
+from ganbench.store.tables import (
+    RUN_COLUMNS,
+    SCORE_COLUMNS,
+    RunRow,
+    ScoreRow,
+    result_values,
+    runs,
+    score_values,
+    scores,
+    scorings,
+    spec_values,
+    to_record,
+    to_run_row,
+    to_score_row,
+)
+
+CHUNK = 900
+"""Ids in one query: some builds of SQLite allow 999 variables."""
+
+
+class Store:
+    """Runs, their scores, and which scorings are done; their artifacts lie in a folder beside it.
+
+    `where` is a SQLite file or any SQLAlchemy URL; None is $GANBENCH_STORE, or ganbench.db in the working folder. What
+    is missing is made. Each process opens its own; several may write at once. StoreError, of one line, where it cannot
+    be opened, read or written.
+    """
+
+    def __init__(self, where: str | Path | None = None, *, reading: bool = False) -> None:
+        self._url = connect.locate(where)
+        path = connect.file_of(self._url)
+        self.name = self._url.render_as_string(hide_password=True) if path is None else str(path)
+        with self._one_line("open"):
+            self._engine = connect.open_engine(self._url, reading)
+
+    @classmethod
+    def open_existing(cls, where: str | Path | None = None) -> Self:
+        """The store for reading; where there is none, StoreError, and none is made."""
+        return cls(where, reading=True)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def folder(self, run_id: str) -> Path:
+        """Where the run's artifacts lie: `<stem>.artifacts/<run id>` beside the file; who writes there makes it."""
+        path = connect.file_of(self._url) or Path(Path(self._url.database or "ganbench").name)
+        return path.with_name(f"{path.stem}.artifacts") / run_id
+
+    def statuses(self) -> dict[str, Status]:
+        """The status of every run, by id."""
+        with self._reading() as connection:
+            return {row.id: Status(row.status) for row in connection.execute(select(runs.c.id, runs.c.status))}
+
+    def done(self, scoring_keys: Mapping[str, str]) -> set[str]:
+        """Of the run ids given with their scoring keys, those that need nothing more.
+
+        A completed run is done when it was scored under its key; a diverged one has nothing to score.
+        """
+        done: set[str] = set()
+        with self._reading() as connection:
+            for chunk in _chunks(list(scoring_keys)):
+                for row in connection.execute(_ended(chunk)):
+                    if row.status == Status.DIVERGED or row.scoring_key == scoring_keys[row.id]:
+                        done.add(row.id)
+        return done
+
+    def start(self, spec: RunSpec, provenance: Mapping[str, Scalar]) -> None:
+        """Note that an attempt at the run begins. A completed run stays completed: it is only scored anew."""
+        with self._writing() as connection:
+            known = _known(connection, spec.id)
+            values = {"attempts": (known.attempts if known else 0) + 1, "started_at": datetime.now(UTC)}
+            if known is None or known.status != Status.COMPLETED:
+                values |= {"status": Status.RUNNING.value, "error": None, "provenance": dict(provenance)}
+            _put(connection, spec, known is not None, values)
+
+    def finish(self, record: RunRecord, scoring_key: str | None = None) -> None:
+        """Store what came of a run, with its scores, in one transaction; doing it twice changes nothing more.
+
+        `scoring_key` names the scoring that is done with it. What ended better before is kept as it is: a completed run
+        is replaced by a completed one only, a diverged one by one that ended too.
+        """
+        with self._writing() as connection:
+            known = _known(connection, record.spec.id)
+            if known is not None and _better(Status(known.status), record.status):
+                return
+            values = {**result_values(record), "finished_at": datetime.now(UTC)}
+            _put(connection, record.spec, known is not None, values)
+            _replace(connection, scores, scores.c.id, [score_values(record.spec.id, each) for each in record.scores])
+            if scoring_key is not None and record.status.final:
+                _put_scoring(connection, record.spec.id, scoring_key)
+
+    def get(self, run_id: str) -> RunRecord:
+        """The run whose id begins with `run_id`; UnknownNameError where none does, StoreError where several do."""
+        with self._reading() as connection:
+            query = select(runs.c.id).where(runs.c.id.startswith(run_id.lower(), autoescape=True)).order_by(runs.c.id)
+            found = list(connection.scalars(query.limit(5)))
+            if not found:
+                raise _unknown(run_id, list(connection.scalars(select(runs.c.id))))
+        if len(found) > 1:
+            raise StoreError(f"run id {run_id!r} is ambiguous: give more of it, as in {', '.join(found)}")
+        return next(self.records(found))
+
+    def records(self, run_ids: Collection[str] | None = None) -> Iterator[RunRecord]:
+        """The records of those runs, or of all, in the order of their ids."""
+        for chunk in _chunks(sorted(self.statuses() if run_ids is None else run_ids)):
+            with self._reading() as connection:
+                found = connection.execute(select(runs).where(runs.c.id.in_(chunk)).order_by(runs.c.id)).all()
+                by_run = select(scores).where(scores.c.run_id.in_(chunk)).order_by(scores.c.run_id, scores.c.metric)
+                scored = {key: list(rows) for key, rows in groupby(connection.execute(by_run), lambda row: row.run_id)}
+            yield from (to_record(run, scored.get(run.id, ())) for run in found)
+
+    def run_rows(self, datasets: Collection[str] | None = None) -> list[RunRow]:
+        """Every run (of those data sets) as a plain tuple, in the order of seeds: the fast way to a report."""
+        query = _among(select(*(runs.c[name] for name in RUN_COLUMNS)), runs.c.dataset, datasets)
+        with self._reading() as connection:
+            return [to_run_row(row) for row in connection.execute(query.order_by(runs.c.seed, runs.c.id))]
+
+    def score_rows(
+        self, datasets: Collection[str] | None = None, metrics: Collection[str] | None = None
+    ) -> list[ScoreRow]:
+        """Every score (of those data sets and metrics) as a plain tuple."""
+        query = _among(select(*(scores.c[name] for name in SCORE_COLUMNS)), scores.c.metric, metrics)
+        if datasets is not None:
+            query = _among(query.join(runs), runs.c.dataset, datasets)
+        with self._reading() as connection:
+            return [to_score_row(row) for row in connection.execute(query)]
+
+    def names(self) -> dict[str, set[str]]:
+        """The names that the store knows: of each kind, "dataset", "variant" and "metric"."""
+        columns = {"dataset": runs.c.dataset, "variant": runs.c.variant, "metric": scores.c.metric}
+        with self._reading() as connection:
+            return {kind: set(connection.scalars(select(column).distinct())) for kind, column in columns.items()}
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with self._one_line("read"), self._engine.connect() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with self._one_line("write"), self._engine.connect() as connection:
+            connection = connection.execution_options(writing=True)
+            with connection.begin():
+                yield connection
+
+    @contextlib.contextmanager
+    def _one_line(self, verb: str) -> Iterator[None]:
+        """Turn what the database says into a StoreError."""
+        try:
+            yield
+        except (DBAPIError, sqlite3.Error) as error:
+            cause = error.orig if isinstance(error, DBAPIError) else error
+            reason = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
+            raise StoreError(f"cannot {verb} store {self.name}: {reason}") from None
+
+
+def _better(old: Status, new: Status) -> bool:
+    """Whether `old` is kept."""
+    if old is Status.COMPLETED:
+        return new is not Status.COMPLETED
+    return old.final and not new.final
+
+
+def _known(connection: Connection, run_id: str) -> Any:
+    """Status and attempts of the run, locked until the transaction ends; None where the store has it not."""
+    query = select(runs.c.status, runs.c.attempts).where(runs.c.id == run_id).with_for_update()
+    return connection.execute(query).one_or_none()
+
+
+def _put(connection: Connection, spec: RunSpec, known: bool, values: Mapping[str, Any]) -> None:
+    if known:
+        connection.execute(update(runs).where(runs.c.id == spec.id).values(values))
+    else:
+        connection.execute(insert(runs).values({**spec_values(spec), **values}))
+
+
+def _replace(connection: Connection, table: Table, key: Any, rows: Sequence[dict[str, Any]]) -> None:
+    if rows:
+        connection.execute(delete(table).where(key.in_([row[key.name] for row in rows])))
+        connection.execute(insert(table), rows)
+
+
+def _put_scoring(connection: Connection, run_id: str, scoring_key: str) -> None:
+    row = {"run_id": run_id, "scoring_key": scoring_key}
+    connection.execute(delete(scorings).filter_by(**row))
+    connection.execute(insert(scorings), row)
+
+
+def _ended(run_ids: Collection[str]) -> Select[Any]:
+    """Id, status and each scoring key of those of the runs that have ended."""
+    final = [status.value for status in Status if status.final]
+    query = select(runs.c.id, runs.c.status, scorings.c.scoring_key).outerjoin_from(runs, scorings)
+    return query.where(runs.c.status.in_(final), runs.c.id.in_(run_ids))
+
+
+def _among(query: Select[Any], column: Any, allowed: Collection[str] | None) -> Select[Any]:
+    return query if allowed is None else query.where(column.in_(allowed))
+
+
+def _unknown(run_id: str, known: Sequence[str]) -> Exception:
+    if not known:
+        return StoreError(f"no run {run_id!r}: the store holds no runs yet, `ganbench sweep` makes some")
+    return UnknownNameError("run", run_id, get_close_matches(run_id, known, n=5, cutoff=0.0))
+
+
+def _chunks(ids: Sequence[str]) -> Iterable[Sequence[str]]:
+    return (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))
