@@ -24,17 +24,20 @@ def atomic_write(path: Path, content: bytes | Callable[[BinaryIO], object]) -> N
         temporary.replace(path)
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror or error}") from None
+    finally:
+        _remove(temporary)
 
 
 def _write(temporary: Path, content: bytes | Callable[[BinaryIO], object]) -> None:
-    try:
-        with temporary.open("xb") as file:
-            if callable(content):
-                content(file)
-            else:
-                file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with temporary.open("xb") as file:
+        if callable(content):
+            content(file)
+        else:
+            file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _remove(temporary: Path) -> None:
+    if temporary.exists():
+        temporary.unlink()

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, inspect, make_url
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import ArgumentError
 
 from ganbench.errors import StoreError
@@ -25,7 +26,7 @@ def locate(where: str | Path | None) -> URL:
         return URL.create("sqlite", database=text)
     try:
         url = make_url(text)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         # the text may hold a password
         raise StoreError("the store's URL cannot be read: write dialect://user:password@host/database") from None
     if url.get_backend_name() == "sqlite" and (not url.database or url.database == ":memory:" or url.query):
@@ -45,13 +46,21 @@ def open_engine(url: URL, reading: bool) -> Engine:
         return _open_server(url, reading)
     _check_file(path, reading)
     engine = _sqlite(path, _reading_mode(path) if reading else "mode=rwc")
+    try:
+        _check_tables(engine, path, reading)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _check_tables(engine: Engine, path: Path, reading: bool) -> None:
     with engine.connect() as connection:
         blank = _is_blank(connection, path)
     if blank and reading:
         raise _missing(str(path))
     if not reading:
         _prepare(engine, path)
-    return engine
 
 
 def _open_server(url: URL, reading: bool) -> Engine:
@@ -165,7 +174,7 @@ def _write_ahead(engine: Engine) -> None:
         raw.close()
 
 
-def _switched(cursor: sqlite3.Cursor, deadline: float) -> bool:
+def _switched(cursor: DBAPICursor, deadline: float) -> bool:
     try:
         cursor.execute("PRAGMA journal_mode = WAL").fetchone()
     except sqlite3.OperationalError as error:

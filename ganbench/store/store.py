@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -134,8 +135,7 @@ class Store:
         for chunk in _chunks(sorted(self.statuses() if run_ids is None else run_ids)):
             with self._reading() as connection:
                 found = connection.execute(select(runs).where(runs.c.id.in_(chunk)).order_by(runs.c.id)).all()
-                by_run = select(scores).where(scores.c.run_id.in_(chunk)).order_by(scores.c.run_id, scores.c.metric)
-                scored = {key: list(rows) for key, rows in groupby(connection.execute(by_run), lambda row: row.run_id)}
+                scored = _by_run(connection.execute(_scores_of(chunk)))
             yield from (to_record(run, scored.get(run.id, ())) for run in found)
 
     def run_rows(self, datasets: Collection[str] | None = None) -> list[RunRow]:
@@ -220,6 +220,15 @@ def _ended(run_ids: Collection[str]) -> Select[Any]:
     final = [status.value for status in Status if status.final]
     query = select(runs.c.id, runs.c.status, scorings.c.scoring_key).outerjoin_from(runs, scorings)
     return query.where(runs.c.status.in_(final), runs.c.id.in_(run_ids))
+
+
+def _scores_of(run_ids: Collection[str]) -> Select[Any]:
+    order = (scores.c.run_id, scores.c.metric, scores.c.version, scores.c.protocol_text)
+    return select(scores).where(scores.c.run_id.in_(run_ids)).order_by(*order)
+
+
+def _by_run(rows: Iterable[Any]) -> dict[str, list[Any]]:
+    return {run_id: list(of_run) for run_id, of_run in groupby(rows, attrgetter("run_id"))}
 
 
 def _among(query: Select[Any], column: Any, allowed: Collection[str] | None) -> Select[Any]:

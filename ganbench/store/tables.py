@@ -171,13 +171,13 @@ def to_record(run: Row[Any], run_scores: Iterable[Row[Any]]) -> RunRecord:
     )
 
 
-def to_run_row(row: Row[Any]) -> RunRow:
+def to_run_row(row: Any) -> RunRow:
     """From RUN_COLUMNS."""
-    *facts, spec, status, seconds = row
-    return RunRow(*facts, json.loads(spec), Status(status), seconds)
+    facts = RunRow(*row)
+    return facts._replace(spec=json.loads(row.spec), status=Status(row.status))
 
 
-def to_score_row(row: Row[Any]) -> ScoreRow:
+def to_score_row(row: Any) -> ScoreRow:
     """From SCORE_COLUMNS."""
     run_id, metric, version, value, protocol, flags = row
     return ScoreRow(run_id, metric, version, _number(value), protocol, tuple(flags))

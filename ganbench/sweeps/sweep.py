@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -13,11 +12,11 @@ from types import FrameType
 from typing import Protocol
 
 from ganbench.data import Dataset, find
-from ganbench.errors import SpecError
 from ganbench.registry import load_file
 from ganbench.spec import RunRecord, RunSpec, Scoring, Status, SweepSpec
 from ganbench.store import Store
 from ganbench.sweeps.board import Board
+from ganbench.sweeps.devices import cores, devices
 from ganbench.sweeps.executors import executor
 from ganbench.sweeps.expand import cost, expand
 from ganbench.sweeps.task import Task
@@ -110,7 +109,7 @@ def _tasks(
     datasets = {name: find(name) for name in {run.dataset for run in runs}}
     for dataset in datasets.values():
         dataset.prepare(where.root)
-    devices = _devices(where.device)
+    places = devices(where.device)
     threads = _threads(where, sweep_size)
     return [
         Task(
@@ -118,7 +117,7 @@ def _tasks(
             scoring=scorings[run.dataset],
             folder=store.folder(run.id),
             root=where.root,
-            device=devices[index % len(devices)],
+            device=places[index % len(places)],
             threads=1 if datasets[run.dataset].kind == "points" else threads,
             checkpoint_every=where.checkpoint_every,
             load=where.load,
@@ -127,30 +126,12 @@ def _tasks(
     ]
 
 
-def _devices(device: str) -> list[str]:
-    """The devices that `device` stands for."""
-    if device == "cpu":
-        return ["cpu"]
-    import torch
-
-    count = torch.cuda.device_count()
-    if device == "auto":
-        return [f"cuda:{index}" for index in range(count)] or ["cpu"]
-    if device.split(":")[0] != "cuda":
-        raise SpecError(f"unknown device {device!r}: choose from auto, cpu, cuda, cuda:N")
-    allowed = [f"cuda:{index}" for index in range(count)]
-    chosen = allowed if device == "cuda" else [name for name in allowed if name == device]
-    if not chosen:
-        raise SpecError(f"device {device!r} is not here ({count} CUDA devices found): use --device cpu")
-    return chosen
-
-
 def _workers(where: Surroundings, device: str, runs: Sequence[RunSpec]) -> int:
     if where.workers is not None:
         return where.workers
     if device.startswith("cuda"):
         small = all(find(name).kind == "points" for name in {run.dataset for run in runs})
-        return len(_devices(where.device)) * (RUNS_PER_GPU if small else 1)
+        return len(devices(where.device)) * (RUNS_PER_GPU if small else 1)
     return min(cores(), len(runs))
 
 
@@ -158,11 +139,6 @@ def _threads(where: Surroundings, sweep_size: int) -> int:
     """CPU threads of a run on images: a function of the whole sweep, for a resumed run must add in the same order."""
     workers = 1 if where.executor == "inline" else where.workers or min(cores(), sweep_size)
     return max(1, cores() // workers)
-
-
-def cores() -> int:
-    """CPU cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _Silent:

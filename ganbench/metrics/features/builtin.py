@@ -1,0 +1,5 @@
+"""Imports every extractor, so that it is registered: one line a file."""
+
+from ganbench.metrics.features import efficientnet, inception
+
+__all__ = ["efficientnet", "inception"]

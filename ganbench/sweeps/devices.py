@@ -1,0 +1,29 @@
+"""Which devices a machine has, and how many processes they take."""
+
+from __future__ import annotations
+
+import os
+
+from ganbench.errors import SpecError
+
+
+def devices(name: str) -> list[str]:
+    """The devices that `name` stands for: auto, cpu, cuda (all of them) or cuda:N; SpecError where it is not here."""
+    if name == "cpu":
+        return ["cpu"]
+    import torch
+
+    here = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    if name == "auto":
+        return here or ["cpu"]
+    if name.split(":")[0] != "cuda":
+        raise SpecError(f"unknown device {name!r}: choose from auto, cpu, cuda, cuda:N")
+    chosen = here if name == "cuda" else [each for each in here if each == name]
+    if not chosen:
+        raise SpecError(f"device {name!r} is not here ({len(here)} CUDA devices found): use --device cpu")
+    return chosen
+
+
+def cores() -> int:
+    """CPU cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

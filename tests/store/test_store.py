@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+import math
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from ganbench.errors import StoreError, UnknownNameError
+from ganbench.spec import RunRecord, RunSpec, Score, Status
+from ganbench.store import Store
+
+
+def spec(seed: int = 0, **fields) -> RunSpec:
+    values = {"variant": "ns", "dataset": "ring", "network": "mlp", "seed": seed, "steps": 10, "settings": {"lr": 0.5}}
+    return RunSpec.parse(values | fields)
+
+
+def score(metric: str = "kl", value: float = 0.25, **fields) -> Score:
+    return Score(metric=metric, version=1, value=value, protocol={"n_generated": 100}, **fields)
+
+
+def record(run: RunSpec, status: Status = Status.COMPLETED, *scores: Score, **fields) -> RunRecord:
+    return RunRecord(spec=run, status=status, scores=scores, **fields)
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    with Store(tmp_path / "s.db") as opened:
+        yield opened
+
+
+def same(left: RunRecord, right: RunRecord) -> bool:
+    """Equality with NaN equal to itself."""
+    return repr(left) == repr(right)
+
+
+def test_a_record_comes_back_as_it_went(store: Store) -> None:
+    undefined = score("jsd", math.nan, flags=("no high-quality samples",), details={"on_edge": True, "sigma": math.nan})
+    given = record(
+        spec(settings={"ema": False, "gp": 10, "lr": 1e-4, "norm": "none"}, versions={"dataset": "3fa9c1d2e0b7"}),
+        Status.COMPLETED,
+        undefined,
+        score(stderr=0.125),
+        step=10,
+        seconds=1.5,
+        score_seconds=0.25,
+        provenance={"device": "cpu", "host": "näme", "threads": 2},
+    )
+    store.finish(given)
+    assert same(store.get(given.spec.id), given)
+    assert store.get(given.spec.id).spec.id == given.spec.id
+
+
+def test_infinite_values_are_not_undefined_ones(store: Store) -> None:
+    store.finish(record(spec(), Status.COMPLETED, score(value=math.inf)))
+    assert store.get(spec().id).scores[0].value == math.inf
+
+
+def test_an_error_with_broken_characters_is_kept(store: Store) -> None:
+    store.finish(record(spec(), Status.FAILED, error="cannot read caf\udce9"))
+    assert store.get(spec().id).error == "cannot read caf\\udce9"
+
+
+def test_finishing_twice_changes_nothing(store: Store) -> None:
+    given = record(spec(), Status.COMPLETED, score("jsd", 0.5), score())
+    for _ in range(2):
+        store.finish(given, "k1")
+    assert same(store.get(given.spec.id), given)
+    assert len(store.score_rows()) == 2
+    assert store.done({given.spec.id: "k1"}) == {given.spec.id}
+
+
+def test_another_protocol_or_version_is_another_score(store: Store) -> None:
+    first = score()
+    others = [first.model_copy(update={"protocol": {"n_generated": 200}}), first.model_copy(update={"version": 2})]
+    for each in [first, *others]:
+        store.finish(record(spec(), Status.COMPLETED, each))
+    assert len(store.get(spec().id).scores) == 3
+
+
+def test_scoring_again_replaces_the_value(store: Store) -> None:
+    store.finish(record(spec(), Status.COMPLETED, score(value=1.0)))
+    store.finish(record(spec(), Status.COMPLETED, score(value=2.0)))
+    assert [each.value for each in store.get(spec().id).scores] == [2.0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kept"),
+    [
+        (Status.COMPLETED, Status.FAILED, True),
+        (Status.COMPLETED, Status.DIVERGED, True),
+        (Status.COMPLETED, Status.INTERRUPTED, True),
+        (Status.DIVERGED, Status.INTERRUPTED, True),
+        (Status.DIVERGED, Status.COMPLETED, False),
+        (Status.FAILED, Status.COMPLETED, False),
+        (Status.FAILED, Status.INTERRUPTED, False),
+        (Status.INTERRUPTED, Status.DIVERGED, False),
+        (Status.RUNNING, Status.FAILED, False),
+    ],
+)
+def test_what_ended_better_is_kept(store: Store, old: Status, new: Status, kept: bool) -> None:
+    store.finish(record(spec(), old, step=7))
+    store.finish(record(spec(), new, step=3))
+    assert store.statuses() == {spec().id: old if kept else new}
+    assert store.get(spec().id).step == (7 if kept else 3)
+
+
+def test_a_failed_rescoring_leaves_the_scores(store: Store) -> None:
+    store.finish(record(spec(), Status.COMPLETED, score()), "k1")
+    store.finish(record(spec(), Status.FAILED, error="no weights"), "k2")
+    assert store.get(spec().id).scores == (score(),)
+    assert store.done({spec().id: "k1"}) == {spec().id}
+    assert store.done({spec().id: "k2"}) == set()
+
+
+def test_done_is_final_and_scored_under_the_key(store: Store) -> None:
+    ends = [Status.COMPLETED, Status.COMPLETED, Status.DIVERGED, Status.FAILED, Status.INTERRUPTED, Status.RUNNING]
+    runs = [spec(seed) for seed in range(len(ends) + 1)]
+    for run, end in zip(runs, ends, strict=False):
+        store.finish(record(run, end), "other" if run.seed == 1 else "key")
+    assert store.done({run.id: "key" for run in runs}) == {runs[0].id, runs[2].id}
+    assert store.done({run.id: "new" for run in runs}) == {runs[2].id}
+    assert store.done({}) == set()
+
+
+def test_a_run_may_be_done_under_several_keys(store: Store) -> None:
+    for key in ("a", "b"):
+        store.finish(record(spec()), key)
+    assert store.done({spec().id: "a"}) == store.done({spec().id: "b"}) == {spec().id}
+
+
+def test_done_over_more_runs_than_a_query_takes(store: Store) -> None:
+    for seed in (0, 1999):
+        store.finish(record(spec(seed)), "key")
+    assert store.done({spec(seed).id: "key" for seed in range(2000)}) == {spec(0).id, spec(1999).id}
+
+
+def columns(store: Store, *names: str) -> tuple:
+    with sqlite3.connect(store.name) as connection:
+        return connection.execute(f"SELECT {', '.join(names)} FROM runs").fetchone()
+
+
+def test_start_counts_attempts(store: Store) -> None:
+    for attempt in (1, 2):
+        store.start(spec(), {"device": "cpu"})
+        assert columns(store, "status", "attempts") == ("running", attempt)
+    store.finish(record(spec()))
+    status, attempts, started, finished = columns(store, "status", "attempts", "started_at", "finished_at")
+    assert (status, attempts) == ("completed", 2)
+    assert started <= finished
+
+
+def test_start_forgets_the_error_of_the_attempt_before(store: Store) -> None:
+    store.finish(record(spec(), Status.FAILED, error="boom"))
+    store.start(spec(), {})
+    assert columns(store, "status", "error") == ("running", None)
+
+
+def test_start_leaves_a_completed_run_completed(store: Store) -> None:
+    store.finish(record(spec(), provenance={"device": "cuda"}))
+    store.start(spec(), {"device": "cpu"})
+    assert store.get(spec().id).status is Status.COMPLETED
+    assert store.get(spec().id).provenance == {"device": "cuda"}
+
+
+def test_columns_name_the_run(store: Store) -> None:
+    store.finish(record(spec(3)))
+    found = columns(store, "variant", "dataset", "network", "seed", "steps", "group_id")
+    assert found == ("ns", "ring", "mlp", 3, 10, spec(3).group)
+
+
+def test_get_takes_the_beginning_of_an_id(store: Store) -> None:
+    for seed in range(40):
+        store.finish(record(spec(seed)))
+    wanted = spec(7)
+    assert store.get(wanted.id[:8].upper()).spec == wanted
+    with pytest.raises(StoreError, match="ambiguous: give more of it") as caught:
+        store.get("")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(UnknownNameError, match="unknown run 'zzz'") as unknown:
+        store.get("zzz")
+    assert len(str(unknown.value)) < 200  # not all ids
+    with pytest.raises(UnknownNameError):
+        store.get("%")
+
+
+def test_get_in_an_empty_store_says_so(store: Store) -> None:
+    with pytest.raises(StoreError, match="holds no runs yet"):
+        store.get("abc")
+
+
+def test_records_are_all_or_those_asked_for(store: Store) -> None:
+    given = {spec(seed).id: record(spec(seed), Status.COMPLETED, score(value=float(seed))) for seed in range(5)}
+    for each in given.values():
+        store.finish(each)
+    assert list(store.records()) == [given[key] for key in sorted(given)]
+    assert list(store.records([spec(3).id])) == [given[spec(3).id]]
+    assert list(store.records([])) == []
+
+
+def test_rows_are_filtered(store: Store) -> None:
+    store.finish(record(spec(1, dataset="grid"), Status.COMPLETED, score(), score("jsd", math.nan, flags=("f",))))
+    store.finish(record(spec(0), Status.DIVERGED, seconds=2.0))
+    store.finish(record(spec(2), Status.COMPLETED, score(value=3.0)))
+    assert [row.seed for row in store.run_rows()] == [0, 1, 2]
+    row = store.run_rows(["ring"])[0]
+    assert (row.group, row.spec["settings"], row.status, row.seconds) == (
+        spec(0).group, {"lr": 0.5}, Status.DIVERGED, 2.0
+    )  # fmt: skip
+    assert [(each.metric, each.value) for each in store.score_rows(["ring"])] == [("kl", 3.0)]
+    undefined = store.score_rows(metrics=["jsd"])[0]
+    assert (undefined.protocol, undefined.flags) == ("n_generated=100", ("f",))
+    assert math.isnan(undefined.value)
+    assert len(store.score_rows(["grid"], ["kl"])) == 1
+    assert store.names() == {"dataset": {"ring", "grid"}, "variant": {"ns"}, "metric": {"kl", "jsd"}}
+
+
+def test_artifacts_lie_beside_the_store_and_are_not_made_before_written(store: Store, tmp_path: Path) -> None:
+    assert store.folder("abc") == tmp_path / "s.artifacts" / "abc"
+    assert not store.folder("abc").exists()
