@@ -113,7 +113,8 @@ def _labelled(root: Path) -> tuple[Tensor, Tensor | None]:
 @lru_cache(maxsize=4)
 def _npz(path: Path) -> dict[str, tuple[Tensor, Tensor | None]]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # opened here: np.load leaves a file open when it is not a whole archive
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in archive.files}
     except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
         raise DataError(f"cannot read {path}: {error}") from None

@@ -101,7 +101,7 @@ def _readers() -> dict[str, Reader]:
 def _tensors(found: Any) -> tuple[Tensor, Tensor]:
     """torchvision's arrays, which are NHW tensors, NHWC arrays (CIFAR) or NCHW arrays (SVHN), as one form."""
     images = torch.as_tensor(np.asarray(found.data))
-    labels = torch.as_tensor(np.asarray(getattr(found, "targets", None) or found.labels))
+    labels = torch.as_tensor(np.asarray(found.targets if hasattr(found, "targets") else found.labels))
     if images.dim() == 3:
         images = images[:, None]
     elif images.shape[-1] == 3:

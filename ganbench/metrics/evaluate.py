@@ -90,7 +90,7 @@ def _read_npy(path: Path) -> NDArray[Any]:
 
 
 def _read_npz(path: Path) -> NDArray[Any]:
-    with np.load(path, allow_pickle=False) as archive:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         names = [key for key in KEYS if key in archive.files] or archive.files[:1]
         if not names:
             raise ValueError("the archive is empty")

@@ -1,11 +1,12 @@
-"""The leaderboard: from a store's runs and scores to one row for each data set, metric, protocol, variant and network."""
+"""The leaderboard: a store's runs and scores as one row for each data set, metric, protocol, variant and network."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,14 +15,13 @@ import pandas as pd
 
 from ganbench.errors import UnknownNameError
 from ganbench.reports import names, statistics
+from ganbench.reports.names import DirectionOf
 from ganbench.spec import Status
 from ganbench.store import Store
 from ganbench.store.tables import RunRow, ScoreRow
 
 REAL = "real"
 """The reserved variant whose samples are training data: listed first, never ranked."""
-
-ENDED = (Status.COMPLETED, Status.DIVERGED, Status.FAILED)
 
 TYPES = {
     "rank": "Int64",
@@ -48,7 +48,226 @@ TYPES = {
     "versions": "object",
     "values": "object",
 }
-TRACK = ["dataset", "metric", "protocol", "versions"]
-"""What rows that are ranked together share."""
+"""The columns of a leaderboard, in order."""
+
+TRACK = ("dataset", "metric", "protocol", "versions")
+"""What rows that are ranked together have in common."""
 
 Names = str | Sequence[str] | None
+
+
+def leaderboard(
+    store: Store | str | Path | None,
+    dataset: Names = None,
+    metric: Names = None,
+    variant: Names = None,
+    *,
+    direction: DirectionOf = names.direction,
+) -> pd.DataFrame:
+    """One row for each (dataset, protocol, metric, variant, network), with the columns TYPES; only those named, if any.
+
+    seeds: how many seeds have a finite score; mean, std (ddof 1, NaN with one seed), the 95 % bootstrap interval of the
+    mean (NaN with one), iqm and best are over them, and `values` lists them. Undefined scores are left out and counted
+    in `flags`. diverged, failed: runs of the row's configuration that ended so; they are never numbers. seconds: mean
+    training time of its completed runs. run_ids: all runs behind the row; read them as text.
+
+    Where several hyperparameter configurations of a variant were tried (`configurations`), the row is the one of the
+    best mean, and `settings` says in what it differs: with more than one, the selection was made on the very scores
+    shown, so they flatter, and the more so the more were tried.
+
+    rank: 1 is the best mean in the metric's direction among rows of one data set, metric, protocol and version of
+    both, whatever `variant` leaves in sight; ties share the smaller. Blank for `real` and for rows without a mean.
+    Names that the store does not have are UnknownNameErrors.
+    """
+    if not isinstance(store, Store):
+        with Store.open_existing(store) as opened:
+            return leaderboard(opened, dataset, metric, variant, direction=direction)
+    datasets, metrics, variants = _listed(dataset), _listed(metric), _listed(variant)
+    known = store.names()
+    for kind, asked in (("dataset", datasets), ("metric", metrics), ("variant", variants)):
+        _check(kind, asked, known[kind])
+    results = _Results(*store.rows(datasets, metrics))
+    frame = pd.DataFrame([_row(entry, direction) for entry in results.entries()], columns=list(TYPES)).astype(TYPES)
+    frame = _sorted(_ranked(frame, direction))
+    return frame if variants is None else frame[frame["variant"].isin(variants)].reset_index(drop=True)
+
+
+def _listed(given: Names) -> list[str] | None:
+    return [given] if isinstance(given, str) else None if given is None else list(given)
+
+
+def _check(kind: str, asked: list[str] | None, known: set[str]) -> None:
+    for name in asked or ():
+        if known and name not in known:
+            raise UnknownNameError(f"{kind} of this store", name, known)
+
+
+class _Track(NamedTuple):
+    """A metric as it was measured."""
+
+    metric: str
+    protocol: str
+    version: int
+
+
+class _Family(NamedTuple):
+    """Whose configurations compete for one row."""
+
+    dataset: str
+    dataset_version: str
+    variant: str
+    network: str
+
+
+@dataclass(frozen=True)
+class _Configuration:
+    """The ended runs that differ in their seed alone, and those of them that are scored on a track."""
+
+    runs: list[RunRow]
+    scores: dict[str, ScoreRow]  # by run id
+
+    @cached_property
+    def values(self) -> statistics.Array:
+        """The finite scores, in the order of seeds."""
+        values = np.array([score.value for score in self.scores.values()], dtype=np.float64)
+        return values[np.isfinite(values)]
+
+    @cached_property
+    def mean(self) -> float:
+        return float(statistics.mean(self.values))
+
+    @property
+    def completed(self) -> bool:
+        return any(run.status is Status.COMPLETED for run in self.runs)
+
+    @property
+    def behind(self) -> list[RunRow]:
+        """The runs that the row stands for."""
+        return [run for run in self.runs if run.id in self.scores or run.status is not Status.COMPLETED]
+
+    def count(self, status: Status) -> int:
+        return sum(run.status is status for run in self.runs)
+
+
+class _Entry(NamedTuple):
+    """A row to be: the configurations of a family that have a score on the track, or could have had."""
+
+    family: _Family
+    track: _Track
+    configurations: list[_Configuration]
+
+
+class _Results:
+    """Runs and scores by whom and how they are compared."""
+
+    def __init__(self, runs: Sequence[RunRow], scores: Sequence[ScoreRow]) -> None:
+        self._groups: dict[_Family, dict[str, list[RunRow]]] = defaultdict(lambda: defaultdict(list))
+        self._scores: dict[tuple[str, _Track], ScoreRow] = {}
+        self._tracks: dict[tuple[str, str], set[_Track]] = defaultdict(set)
+        for run in runs:
+            if run.status in (Status.COMPLETED, Status.DIVERGED, Status.FAILED):
+                self._groups[_family(run)][run.group].append(run)
+        of_run = {run.id: _family(run)[:2] for run in runs}
+        for score in scores:
+            track = _Track(score.metric, score.protocol, score.version)
+            self._scores[score.run_id, track] = score
+            self._tracks[of_run[score.run_id]].add(track)
+
+    def entries(self) -> Iterator[_Entry]:
+        for family, groups in self._groups.items():
+            for track in sorted(self._tracks[family[:2]]):
+                configurations = [self._configuration(runs, track) for runs in groups.values()]
+                if any(each.scores for each in configurations) or not any(each.completed for each in configurations):
+                    in_it = [each for each in configurations if each.scores or not each.completed]
+                    yield _Entry(family, track, in_it)
+
+    def _configuration(self, runs: list[RunRow], track: _Track) -> _Configuration:
+        found = ((run.id, self._scores.get((run.id, track))) for run in runs)
+        return _Configuration(runs, {run_id: score for run_id, score in found if score is not None})
+
+
+def _family(run: RunRow) -> _Family:
+    return _Family(run.dataset, str(run.spec["versions"].get("dataset", "")), run.variant, run.network)
+
+
+def _row(entry: _Entry, direction: DirectionOf) -> dict[str, Any]:
+    higher = direction(entry.track.metric) == "higher"
+    chosen = min(entry.configurations, key=lambda each: _merit(each, higher))
+    return {
+        "dataset": entry.family.dataset,
+        "metric": entry.track.metric,
+        "protocol": entry.track.protocol,
+        "variant": entry.family.variant,
+        "network": entry.family.network,
+        "diverged": chosen.count(Status.DIVERGED),
+        "failed": chosen.count(Status.FAILED),
+        "steps": chosen.runs[0].steps,
+        "seconds": _mean_seconds(chosen),
+        "run_ids": " ".join(run.id for run in chosen.behind),
+        "configurations": len(entry.configurations),
+        "settings": _differences(chosen, entry.configurations),
+        "flags": "; ".join(_flags(chosen)),
+        "versions": f"dataset={entry.family.dataset_version} metric={entry.track.version}",
+        **_summary(chosen, higher),
+    }
+
+
+def _merit(configuration: _Configuration, higher: bool) -> tuple[bool, float, int, str]:
+    """Sorts the best first: by mean, then more seeds; the id makes it the same every time."""
+    mean = configuration.mean
+    undefined = math.isnan(mean)
+    signed = 0.0 if undefined else -mean if higher else mean
+    return (undefined, signed, -len(configuration.values), configuration.runs[0].group)
+
+
+def _summary(configuration: _Configuration, higher: bool) -> dict[str, Any]:
+    values = configuration.values
+    low, high = statistics.bootstrap_interval(values)
+    return {
+        "seeds": len(values),
+        "mean": configuration.mean,
+        "std": float(statistics.std(values)),
+        "ci_low": low,
+        "ci_high": high,
+        "iqm": float(statistics.interquartile_mean(values)),
+        "best": float(values.max() if higher else values.min()) if values.size else math.nan,
+        "values": " ".join(repr(float(value)) for value in values),
+    }
+
+
+def _mean_seconds(configuration: _Configuration) -> float:
+    seconds = [run.seconds for run in configuration.behind if run.status is Status.COMPLETED]
+    return float(statistics.mean(np.array(seconds, dtype=np.float64)))
+
+
+def _differences(chosen: _Configuration, tried: Sequence[_Configuration]) -> str:
+    """`key=value` of what was not the same in all configurations tried, as the chosen one has it."""
+    mine, all_facts = _facts(chosen), [_facts(each) for each in tried]
+    varying = [key for key in sorted(mine) if any(facts.get(key) != mine[key] for facts in all_facts)]
+    return " ".join(f"{key}={mine[key]}" for key in varying)
+
+
+def _facts(configuration: _Configuration) -> Mapping[str, Any]:
+    run = configuration.runs[0]
+    versions = {f"{name}_version": value for name, value in run.spec["versions"].items()}
+    return {**run.spec["settings"], **versions, "steps": run.steps}
+
+
+def _flags(configuration: _Configuration) -> list[str]:
+    scored, undefined = len(configuration.scores), len(configuration.scores) - len(configuration.values)
+    flags = {flag for score in configuration.scores.values() for flag in score.flags}
+    return sorted(flags) + ([f"undefined in {undefined} of {scored} seeds"] if undefined else [])
+
+
+def _ranked(frame: pd.DataFrame, direction: DirectionOf) -> pd.DataFrame:
+    sign = frame["metric"].map(lambda metric: -1.0 if direction(metric) == "higher" else 1.0).astype("float64")
+    merit = (frame["mean"] * sign).where(frame["variant"] != REAL)
+    ranks = merit.groupby([frame[column] for column in TRACK]).rank(method="min")
+    return frame.assign(rank=ranks.astype("Int64"))
+
+
+def _sorted(frame: pd.DataFrame) -> pd.DataFrame:
+    places = {metric: place for place, metric in enumerate(sorted(set(frame["metric"]), key=names.order))}
+    keys = frame.assign(metric=frame["metric"].map(places), real=frame["variant"] != REAL)
+    by = ["dataset", "metric", "protocol", "versions", "real", "rank", "variant", "network"]
+    return frame.loc[keys.sort_values(by, na_position="last").index].reset_index(drop=True)

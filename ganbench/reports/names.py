@@ -23,7 +23,9 @@ def direction(metric: str) -> Direction:
 
 def order(metric: str) -> tuple[int, str]:
     """Sorts metrics: the primary one first."""
-    places = [place for place, start in enumerate(ORDER) if metric == start or (start[-1] == "-" and metric.startswith(start))]
+    places = [
+        place for place, start in enumerate(ORDER) if metric == start or (start[-1] == "-" and metric.startswith(start))
+    ]
     return (places[0] if places else len(ORDER), metric)
 
 

@@ -138,21 +138,20 @@ class Store:
                 scored = _by_run(connection.execute(_scores_of(chunk)))
             yield from (to_record(run, scored.get(run.id, ())) for run in found)
 
-    def run_rows(self, datasets: Collection[str] | None = None) -> list[RunRow]:
-        """Every run (of those data sets) as a plain tuple, in the order of seeds: the fast way to a report."""
-        query = _among(select(*(runs.c[name] for name in RUN_COLUMNS)), runs.c.dataset, datasets)
-        with self._reading() as connection:
-            return [to_run_row(row) for row in connection.execute(query.order_by(runs.c.seed, runs.c.id))]
-
-    def score_rows(
+    def rows(
         self, datasets: Collection[str] | None = None, metrics: Collection[str] | None = None
-    ) -> list[ScoreRow]:
-        """Every score (of those data sets and metrics) as a plain tuple."""
-        query = _among(select(*(scores.c[name] for name in SCORE_COLUMNS)), scores.c.metric, metrics)
-        if datasets is not None:
-            query = _among(query.join(runs), runs.c.dataset, datasets)
+    ) -> tuple[list[RunRow], list[ScoreRow]]:
+        """Runs (of those data sets) in the order of seeds, and their scores (by those metrics), as plain tuples.
+
+        The fast way to a report.
+        """
+        of_scores = _among(select(*(scores.c[name] for name in SCORE_COLUMNS)).join(runs), scores.c.metric, metrics)
+        of_runs = _among(select(*(runs.c[name] for name in RUN_COLUMNS)), runs.c.dataset, datasets)
         with self._reading() as connection:
-            return [to_score_row(row) for row in connection.execute(query)]
+            # in this order, so that another's commit in between cannot leave a score without its run
+            found = connection.execute(_among(of_scores, runs.c.dataset, datasets)).all()
+            ordered = connection.execute(of_runs.order_by(runs.c.seed, runs.c.id)).all()
+        return [to_run_row(row) for row in ordered], [to_score_row(row) for row in found]
 
     def names(self) -> dict[str, set[str]]:
         """The names that the store knows: of each kind, "dataset", "variant" and "metric"."""

@@ -56,8 +56,9 @@ def test_four_writers_at_once_lose_nothing(tmp_path: Path) -> None:
     with Store.open_existing(tmp_path / "s.db") as store:
         assert len(ids) == 200
         assert store.done(dict.fromkeys(ids, "key")) == ids == store.statuses().keys()
-        assert sorted(row.seed for row in store.run_rows()) == list(range(200))
-        assert len(store.score_rows()) == 600
+        runs, scores = store.rows()
+        assert [row.seed for row in runs] == list(range(200))
+        assert len(scores) == 600
 
 
 def test_a_killed_writer_leaves_all_that_it_committed(tmp_path: Path) -> None:
@@ -85,7 +86,7 @@ def test_a_reader_reads_while_a_writer_holds_its_lock(tmp_path: Path) -> None:
         raw.execute("BEGIN IMMEDIATE")
         assert store.statuses() == {}
         with Store.open_existing(tmp_path / "s.db") as reader:
-            assert reader.run_rows() == []
+            assert reader.rows() == ([], [])
         raw.close()
 
 

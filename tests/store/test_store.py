@@ -67,7 +67,7 @@ def test_finishing_twice_changes_nothing(store: Store) -> None:
     for _ in range(2):
         store.finish(given, "k1")
     assert same(store.get(given.spec.id), given)
-    assert len(store.score_rows()) == 2
+    assert len(store.rows()[1]) == 2
     assert store.done({given.spec.id: "k1"}) == {given.spec.id}
 
 
@@ -203,16 +203,19 @@ def test_rows_are_filtered(store: Store) -> None:
     store.finish(record(spec(1, dataset="grid"), Status.COMPLETED, score(), score("jsd", math.nan, flags=("f",))))
     store.finish(record(spec(0), Status.DIVERGED, seconds=2.0))
     store.finish(record(spec(2), Status.COMPLETED, score(value=3.0)))
-    assert [row.seed for row in store.run_rows()] == [0, 1, 2]
-    row = store.run_rows(["ring"])[0]
-    assert (row.group, row.spec["settings"], row.status, row.seconds) == (
-        spec(0).group, {"lr": 0.5}, Status.DIVERGED, 2.0
-    )  # fmt: skip
-    assert [(each.metric, each.value) for each in store.score_rows(["ring"])] == [("kl", 3.0)]
-    undefined = store.score_rows(metrics=["jsd"])[0]
+    assert [row.seed for row in store.rows()[0]] == [0, 1, 2]
+    runs, scores = store.rows(["ring"])
+    assert [(run.seed, run.group, run.status, run.seconds) for run in runs] == [
+        (0, spec(0).group, Status.DIVERGED, 2.0),
+        (2, spec(0).group, Status.COMPLETED, 0.0),
+    ]
+    assert runs[0].spec["settings"] == {"lr": 0.5}
+    assert [(each.metric, each.value) for each in scores] == [("kl", 3.0)]
+    runs, (undefined,) = store.rows(metrics=["jsd"])
+    assert len(runs) == 3
     assert (undefined.protocol, undefined.flags) == ("n_generated=100", ("f",))
     assert math.isnan(undefined.value)
-    assert len(store.score_rows(["grid"], ["kl"])) == 1
+    assert len(store.rows(["grid"], ["kl"])[1]) == 1
     assert store.names() == {"dataset": {"ring", "grid"}, "variant": {"ns"}, "metric": {"kl", "jsd"}}
 
 
