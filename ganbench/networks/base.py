@@ -64,7 +64,7 @@ NETWORKS.add(
         defaults={
             "width": 64,
             "depth": 3,
-            "latent_dim": 16,
+            "latent_dim": 2,
             "prior": "normal",
             "norm": "none",
             "batch_size": 128,

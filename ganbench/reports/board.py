@@ -54,6 +54,7 @@ TRACK = ("dataset", "metric", "protocol", "versions")
 """What rows that are ranked together have in common."""
 
 Names = str | Sequence[str] | None
+Row = Mapping[str, Any]
 
 
 def leaderboard(
@@ -90,6 +91,11 @@ def leaderboard(
     frame = pd.DataFrame([_row(entry, direction) for entry in results.entries()], columns=list(TYPES)).astype(TYPES)
     frame = _sorted(_ranked(frame, direction))
     return frame if variants is None else frame[frame["variant"].isin(variants)].reset_index(drop=True)
+
+
+def records(frame: pd.DataFrame) -> list[Row]:
+    """The rows of a leaderboard, by column."""
+    return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
 
 
 def _listed(given: Names) -> list[str] | None:

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import pandas as pd
 from tabulate import tabulate
 
 from ganbench.reports import names
-from ganbench.reports.board import TRACK
+from ganbench.reports.board import TRACK, Row, records
 
 NONE = "–"
 """What stands for nothing."""
 
-DIGITS = 6
-"""No mean has more significant digits than this, however small its deviation."""
+NEGLIGIBLE = 1e-6
+"""A deviation of this part of the mean is rounding error."""
+
+MOST_PLACES, HUGE = 7, 1e9
+"""Numbers that need more decimal places than this, and those from here on, are written with a power of ten."""
 
 ALWAYS = ("rank", "variant", "network", "seeds", "mean ± std", "95 % interval", "IQM", "best", "steps", "seconds")
 SOMETIMES = ("diverged", "failed", "settings", "flags")
 """Columns of a Markdown table that are left out where they would be empty."""
-
-_Row = Mapping[str, Any]
 
 
 def to_csv(frame: pd.DataFrame) -> str:
@@ -37,10 +37,11 @@ def to_markdown(frame: pd.DataFrame, command: str | None = None) -> str:
     if frame.empty:
         lines.append("No scores.")
     for dataset, of_dataset in frame.groupby("dataset", sort=False):
-        lines += [f"## {_escaped(dataset)}", ""]
-        for (metric, protocol, versions), rows in of_dataset.groupby(list(TRACK[1:]), sort=False):
+        lines += [f"## {_escaped(str(dataset))}", ""]
+        for track, rows in of_dataset.groupby(list(TRACK[1:]), sort=False):
+            metric, protocol, versions = (str(part) for part in track)
             lines += [f"### {_escaped(metric)} ({names.direction(metric)} is better)", ""]
-            lines += [_escaped(f"{protocol} ({versions})".strip()), "", _table(_records(rows)), ""]
+            lines += [_escaped(f"{protocol} ({versions})"), "", _table(records(rows)), ""]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
@@ -50,7 +51,7 @@ def wide(frame: pd.DataFrame, dataset: str) -> pd.DataFrame:
     All cells are text. Columns: variant, network, seeds (by the primary metric), then the metrics; one measured under
     several protocols has a column for each, headed by what tells them apart.
     """
-    rows = [row for row in _records(frame) if row["dataset"] == dataset]
+    rows = [row for row in records(frame) if row["dataset"] == dataset]
     heads = _heads(list(dict.fromkeys(_track(row) for row in rows)))
     lines: dict[tuple[str, str], dict[str, str]] = {}
     for row in rows:  # a leaderboard has its primary metric first, and in it the best first
@@ -65,33 +66,32 @@ def plus_minus(mean: float, std: float) -> str:
     """`mean ± std`, both to the second significant digit of std; the mean alone where there is no std."""
     if not math.isfinite(std) or not math.isfinite(mean):
         return number(mean)
-    return f"{number(mean, std)} ± {number(std, std)}"
+    return f"{number(mean, std)} ± {number(std, std) if std > abs(mean) * NEGLIGIBLE else 0}"
 
 
 def number(value: float, std: float = math.nan) -> str:
-    """A number to the second significant digit of `std`, else to four digits; whole numbers stay whole, NaN is –."""
+    """A number to the second significant digit of `std`, else to four; whole ones stay whole, NaN and inf are –."""
     if not math.isfinite(value):
         return NONE
-    places = _places(value, std)
-    if abs(places) > DIGITS + 1:
+    if std > abs(value) * NEGLIGIBLE:
+        return _fixed(value, 1 - _magnitude(std))
+    if float(value).is_integer():
+        return _fixed(value, 0)
+    return _fixed(value, places).rstrip("0") if (places := 3 - _magnitude(value)) > 0 else _fixed(value, 0)
+
+
+def _magnitude(value: float) -> int:
+    """The power of ten of the first of two significant digits."""
+    return int(f"{value:.1e}".partition("e")[2])
+
+
+def _fixed(value: float, places: int) -> str:
+    if places > MOST_PLACES or abs(value) >= HUGE:
         return f"{value:.3g}"
-    whole = float(value).is_integer() and not std > 0
-    return f"{round(value, places) + 0.0:.{0 if whole else max(places, 0)}f}"  # + 0.0: no "-0"
+    return f"{round(value, places) + 0.0:.{max(places, 0)}f}"  # + 0.0: no "-0"
 
 
-def _places(value: float, std: float) -> int:
-    """Decimal places of the last digit that means something."""
-    size = math.floor(math.log10(abs(value))) if value else 0
-    if not std > abs(value) * 10.0**-DIGITS:
-        return 0 if std == 0 and not value else 3 - size
-    return min(1 - math.floor(math.log10(float(f"{std:.1e}"))), DIGITS - 1 - size)
-
-
-def _records(frame: pd.DataFrame) -> list[_Row]:
-    return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
-
-
-def _track(row: _Row) -> tuple[str, ...]:
+def _track(row: Row) -> tuple[str, ...]:
     return tuple(row[column] for column in TRACK[1:])
 
 
@@ -106,12 +106,12 @@ def _heads(tracks: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
     return heads
 
 
-def _seeds(row: _Row) -> str:
+def _seeds(row: Row) -> str:
     lost = [f"{row[name]} {name}" for name in ("diverged", "failed") if row[name]]
     return str(row["seeds"]) + (f" ({', '.join(lost)})" if lost else "")
 
 
-def _table(rows: Sequence[_Row]) -> str:
+def _table(rows: Sequence[Row]) -> str:
     cells = [_cells(row) for row in rows]
     columns = [*ALWAYS, *(column for column in SOMETIMES if any(line[column] for line in cells))]
     return str(
@@ -125,18 +125,18 @@ def _table(rows: Sequence[_Row]) -> str:
     )
 
 
-def _cells(row: _Row) -> dict[str, str]:
-    first = not pd.isna(row["rank"]) and row["rank"] == 1
-    strong = "**{}**".format if first else str
+def _cells(row: Row) -> dict[str, str]:
+    ranked = not pd.isna(row["rank"])
+    strong = "**" if ranked and row["rank"] == 1 else ""
     std = row["std"]
     undefined = math.isnan(row["ci_low"])
     tried = f" (best of {row['configurations']})" if row["configurations"] > 1 else ""
     return {
-        "rank": NONE if pd.isna(row["rank"]) else str(row["rank"]),
-        "variant": strong(_escaped(row["variant"])),
+        "rank": str(row["rank"]) if ranked else NONE,
+        "variant": f"{strong}{_escaped(row['variant'])}{strong}",
         "network": _escaped(row["network"]),
         "seeds": str(row["seeds"]),
-        "mean ± std": strong(plus_minus(row["mean"], std)),
+        "mean ± std": f"{strong}{plus_minus(row['mean'], std)}{strong}",
         "95 % interval": NONE if undefined else f"[{number(row['ci_low'], std)}, {number(row['ci_high'], std)}]",
         "IQM": number(row["iqm"], std),
         "best": number(row["best"], std),

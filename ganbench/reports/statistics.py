@@ -31,7 +31,7 @@ def interquartile_mean(values: Array) -> Array:
 def bootstrap_interval(
     values: ArrayLike, statistic: Statistic = mean, level: float = 0.95, resamples: int = 2000, seed: int = 0
 ) -> tuple[float, float]:
-    """The percentile bootstrap interval of `statistic` (Efron 1979) at confidence `level`; NaNs of fewer than two values.
+    """The percentile bootstrap interval of `statistic` (Efron 1979) at confidence `level`; NaNs of one value.
 
     It is too narrow where seeds are few: that of a mean of 5 normal values covers about 83 % at level .95.
     """

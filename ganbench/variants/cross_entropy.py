@@ -17,7 +17,7 @@ _MAXOUT_2014 = {
     "momentum_steps": 125_000,  # 250 epochs of 500 batches
     "batch_size": 100,
 }
-_POINTS = {"lr": 1e-3, "beta1": 0.5, "beta2": 0.999}
+_POINTS = {"lr": 2e-3, "beta1": 0.5, "beta2": 0.999}
 
 MINIMAX = VARIANTS.add(
     Variant(
@@ -70,7 +70,7 @@ SNGAN = VARIANTS.add(
         paper="Miyato et al. 2018, Spectral normalization for generative adversarial networks",
         year=2018,
         phases=NON_SATURATING.phases,
-        presets={"": {"lr": 2e-4, "beta1": 0.5, "beta2": 0.999, "norm": "spectral"}, "points": _POINTS},
+        presets={"": {"lr": 2e-4, "beta1": 0.5, "beta2": 0.999, "norm": "spectral"}, "points": {"lr": 1e-3}},
         doc="The non-saturating loss with W/σ(W) in every layer of the discriminator.",
     )
 )

@@ -14,7 +14,7 @@ LSGAN = VARIANTS.add(
         paper="Mao et al. 2017, Least squares generative adversarial networks",
         year=2017,
         phases=(discriminator(losses.least_squares_d), generator(losses.least_squares_g)),
-        presets={"": {"lr": 2e-4, "beta1": 0.5}, "points": {"lr": 1e-3}},
+        presets={"": {"lr": 2e-4, "beta1": 0.5}, "points": {"lr": 2e-3}},
         hypers=(
             Hyper("label_fake", 0.0, "a: what D regresses G(z) on"),
             Hyper("label_real", 1.0, "b: what D regresses x on"),

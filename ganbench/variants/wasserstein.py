@@ -37,7 +37,7 @@ WGAN_GP = VARIANTS.add(
         ),
         presets={
             "": {"lr": 1e-4, "beta1": 0.5, "beta2": 0.9, "n_dis": 5, "norm": "none", "prior": "normal"},
-            "points": {"gp": 0.1, "lr": 1e-3},
+            "points": {"gp": 0.1, "lr": 2e-3},
         },
         hypers=(Hyper("gp", 10.0, "λ, the weight of the gradient penalty", low=0.0),),
         doc="λ E(‖∇D(x̂)‖ - 1)² on lines between real and generated samples; no batch norm in the critic.",
