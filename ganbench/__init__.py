@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ganbench import data, metrics, testing
     from ganbench.api import leaderboard, sweep
-    from ganbench.metrics import evaluate
-    from ganbench.variants import Batch, Hyper, Phase, Variant, discriminator, generator, variant
+    from ganbench.metrics.evaluate import evaluate
+    from ganbench.variants import VARIANTS, Batch, Hyper, Phase, Variant, discriminator, generator, variant
 
 __version__ = "0.1.0"
 
@@ -21,6 +21,7 @@ _HOMES = {
     "leaderboard": "ganbench.api",
     "evaluate": "ganbench.metrics",
     "variant": "ganbench.variants",
+    "VARIANTS": "ganbench.variants",
     "Variant": "ganbench.variants",
     "Phase": "ganbench.variants",
     "Batch": "ganbench.variants",
@@ -31,6 +32,7 @@ _HOMES = {
 _ROOMS = ("data", "metrics", "testing")
 
 __all__ = [
+    "VARIANTS",
     "Batch",
     "Hyper",
     "Phase",

@@ -37,7 +37,8 @@ def sweep(
     load: Iterable[str | Path] = (),
     checkpoint_every: int = 500,
 ) -> Outcome:
-    """Run a sweep: a TOML file, keyword arguments as on the command line, or both (arguments win); neither: the default.
+    """Run a sweep: a TOML file, keyword arguments as on the command line, or both (arguments win); neither: the
+    embedded default.
 
     Values of `set` may be lists to go through or `{"low", "high", "log"}` ranges to draw from. Errors are
     `ganbench.errors.GanbenchError`. Where `executor` is "process", call it from under `if __name__ == "__main__":`.

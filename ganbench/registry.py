@@ -81,7 +81,7 @@ class Registry(Generic[T]):
 
 
 def load_file(path: Path) -> None:
-    """Run a user's Python file once, so that the variants, networks, data sets and metrics it declares are registered."""
+    """Run a user's Python file once, so that the variants, networks and the like that it declares are registered."""
     path = path.resolve()
     if path in _loaded:
         return
@@ -94,6 +94,6 @@ def load_file(path: Path) -> None:
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
     except SpecError:
         raise
-    except Exception as error:  # noqa: BLE001 - a user's file may raise anything; the line names the file
+    except Exception as error:
         raise SpecError(f"cannot load {path}: {type(error).__name__}: {error}") from error
     _loaded.add(path)

@@ -92,9 +92,7 @@ class Scoring(_Model):
     """What runs are scored by. None means the default of the data set or of the metric."""
 
     metrics: tuple[str, ...] | None = None
-    samples: int | None = Field(
-        None, ge=1, description="generated samples a metric sees; None: each metric's own"
-    )
+    samples: int | None = Field(None, ge=1, description="generated samples a metric sees; None: each metric's own")
     features: str | None = Field(None, description="feature extractor of the Fréchet distance and its kin")
     weights: Path | None = Field(None, description="weights file of the feature extractor")
 
@@ -133,15 +131,11 @@ class SweepSpec(_Model):
     def _sampler_fits(self) -> Self:
         ranges = [key for key, value in self.set.items() if isinstance(value, Range)]
         if self.sampler == "grid" and ranges:
-            raise ValueError(
-                f"{ranges[0]} is a range, which the grid sampler cannot walk: use sampler 'random'"
-            )
+            raise ValueError(f"{ranges[0]} is a range, which the grid sampler cannot walk: use sampler 'random'")
         if self.sampler == "grid" and self.trials is not None:
             raise ValueError("trials is for the random sampler: a grid has as many as its values make")
         if self.sampler == "random" and self.trials is None:
-            raise ValueError(
-                "the random sampler needs trials: how many configurations to draw for each variant"
-            )
+            raise ValueError("the random sampler needs trials: how many configurations to draw for each variant")
         return self
 
     @classmethod

@@ -1,7 +1,7 @@
 """The conformance suite of variants: what every trainer must keep, checked on a small ring in seconds.
 
-    from ganbench.testing import check_variant
-    check_variant("my-gan")            # AssertionError names what is broken
+from ganbench.testing import check_variant
+check_variant("my-gan")            # AssertionError names what is broken
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ from tempfile import TemporaryDirectory
 import torch
 from torch import Tensor
 
-from ganbench.data import find
+from ganbench.data import find, minibatches
 from ganbench.spec import RunSpec, Scalar, Status
 from ganbench.training.loop import train
 from ganbench.training.settings import choose_network, hypers, resolve
 from ganbench.training.state import RunState, new_state
 from ganbench.training.step import Turns
-from ganbench.data import minibatches
 from ganbench.variants.base import VARIANTS
 
 SMALL = {"width": 16, "depth": 2, "latent_dim": 4, "batch_size": 32}
@@ -50,9 +49,7 @@ def _differing(one: RunState, other: RunState) -> list[str]:
 
 def same_seed_same_result(name: str, dataset: str, settings: Mapping[str, Scalar]) -> None:
     """Two runs of one spec agree bit for bit; another seed does not."""
-    one, again, other = (
-        train(_spec(name, dataset, settings, seed=seed), find(dataset))[1] for seed in (0, 0, 1)
-    )
+    one, again, other = (train(_spec(name, dataset, settings, seed=seed), find(dataset))[1] for seed in (0, 0, 1))
     assert not _differing(one, again), f"{name}: two runs of one seed differ in {_differing(one, again)}"
     assert _differing(one, other), f"{name}: the seed changes nothing"
 
@@ -98,7 +95,9 @@ def trains_its_players_only(name: str, dataset: str, settings: Mapping[str, Scal
         turns.play(phase, 0, repeat)
         changed = [player for player in before if not torch.equal(before[player], state.players[player].weights)]
         assert changed == [phase.player], f"{name}: the phase of {phase.player} changed {changed}"
-        assert state.players[phase.player].updates == updates + repeat, f"{name}: {phase.player} does not honour {phase.repeat}"
+        assert state.players[phase.player].updates == updates + repeat, (
+            f"{name}: {phase.player} does not honour {phase.repeat}"
+        )
 
 
 def learns(name: str, dataset: str, settings: Mapping[str, Scalar]) -> None:
@@ -111,7 +110,9 @@ def learns(name: str, dataset: str, settings: Mapping[str, Scalar]) -> None:
     turns = Turns(spec, card, state.players, data)
     losses = [float(turns.play(phase, step, 1)) for step in range(200)]
     first, last = sum(losses[:20]) / 20, sum(losses[-20:]) / 20
-    assert last < first, f"{name}: the loss of {phase.player} rose from {first:.4g} to {last:.4g} while it trained alone"
+    assert last < first, (
+        f"{name}: the loss of {phase.player} rose from {first:.4g} to {last:.4g} while it trained alone"
+    )
 
 
 CHECKS = (same_seed_same_result, resumes_bit_for_bit, stays_finite, trains_its_players_only, learns)

@@ -34,8 +34,10 @@ def test_canonical_numbers_survive_json(value: float) -> None:
 
 def test_ids_tell_every_field_apart() -> None:
     base = RunSpec(**RUN, settings={"lr": 0.1})
-    others = [RunSpec(**{**RUN, key: value}, settings={"lr": 0.1}) for key, value in
-              [("variant", "wgan"), ("dataset", "grid"), ("network", "x"), ("seed", 4), ("steps", 101)]]
+    others = [
+        RunSpec(**{**RUN, key: value}, settings={"lr": 0.1})
+        for key, value in [("variant", "wgan"), ("dataset", "grid"), ("network", "x"), ("seed", 4), ("steps", 101)]
+    ]
     others += [RunSpec(**RUN, settings={"lr": 0.2}), RunSpec(**RUN, settings={"lr": 0.1}, versions={"network": 2})]
     assert len({spec.id for spec in [base, *others]}) == 8
     assert len(base.id) == 12
@@ -61,7 +63,10 @@ def test_true_is_not_one() -> None:
         ({"stpes": 3}, "stpes: no such field, did you mean 'steps'?"),
         ({"variants": []}, "variants: tuple should have at least 1 item"),
         ({"set": {"lr": {"low": 2, "high": 1}}}, "low must be below high"),
-        ({"set": {"lr": {"low": 0, "high": 1, "log": True}}, "sampler": "random", "trials": 1}, "log range needs low > 0"),
+        (
+            {"set": {"lr": {"low": 0, "high": 1, "log": True}}, "sampler": "random", "trials": 1},
+            "needs low > 0",
+        ),
         ({"set": {"lr": {"low": 0, "high": 1}}}, "lr is a range, which the grid sampler cannot walk"),
         ({"trials": 3}, "trials is for the random sampler"),
         ({"sampler": "random"}, "the random sampler needs trials"),
@@ -103,7 +108,12 @@ def test_protocol_text_is_sorted_and_plain() -> None:
 
 def test_ranges_are_read_from_toml_tables() -> None:
     spec = SweepSpec.parse(
-        {"variants": ["ns"], "datasets": ["ring"], "sampler": "random", "trials": 2,
-         "set": {"lr": {"low": 1e-5, "high": 1e-2, "log": True}}}
+        {
+            "variants": ["ns"],
+            "datasets": ["ring"],
+            "sampler": "random",
+            "trials": 2,
+            "set": {"lr": {"low": 1e-5, "high": 1e-2, "log": True}},
+        }
     )
     assert spec.set["lr"] == Range(low=1e-5, high=1e-2, log=True)

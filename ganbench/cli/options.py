@@ -80,7 +80,7 @@ def seeds(text: str) -> int | list[int]:
 
 
 def assignments(texts: tuple[str, ...]) -> dict[str, Any]:
-    """`key=value` pairs: a value, a list `a,b,c` to go through, or a range `low..high` or `log:low..high` to draw from."""
+    """`key=value` pairs: a value, a list `a,b,c` to go through, a range `low..high` or `log:low..high` to draw from."""
     pairs: dict[str, Any] = {}
     for text in texts:
         key, equals, value = text.partition("=")

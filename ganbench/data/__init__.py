@@ -1,4 +1,4 @@
-"""Data: mixtures with known modes and density, image sets, folders and files. Importing this room does not load torch."""
+"""Data: mixtures with known modes and density, image sets, folders and files. Importing it does not load torch."""
 
 from __future__ import annotations
 

@@ -106,8 +106,10 @@ def find(text: str) -> Dataset:
     if os.sep in text or text.endswith(".npz") or Path(text).exists():
         return _by_path(Path(text))
     known = [card.name for card in DATASETS]
-    raise UnknownNameError("data set", text, known) if not colon else SpecError(
-        f"data set {text!r}: {name} takes no parameters, or is unknown: {nearest(name, known)}"
+    raise (
+        UnknownNameError("data set", text, known)
+        if not colon
+        else SpecError(f"data set {text!r}: {name} takes no parameters, or is unknown: {nearest(name, known)}")
     )
 
 

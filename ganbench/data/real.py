@@ -13,7 +13,9 @@ from ganbench.data.base import Dataset
 from ganbench.errors import DataError
 
 
-def real_samples(dataset: Dataset, n: int, seed: int = 0, root: Path | None = None, chunk: int = 500) -> Iterator[Tensor]:
+def real_samples(
+    dataset: Dataset, n: int, seed: int = 0, root: Path | None = None, chunk: int = 500
+) -> Iterator[Tensor]:
     """n real samples in chunks: float32 points, or uint8 images of the training split, shuffled by the seed.
 
     DataError where the training split has fewer than n.

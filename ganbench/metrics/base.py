@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from ganbench.errors import SpecError, UnknownNameError
 from ganbench.registry import Registry
-from ganbench.spec import Scalar, Score
+from ganbench.spec import Scalar
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -123,7 +123,9 @@ def for_kind(card: Metric, score: str, kind: str) -> Metric:
     if kind in card.kinds:
         return card
     fitting = sorted(name for other in METRICS if kind in other.kinds for name in other.directions)
-    raise SpecError(f"metric {score!r} is for {', '.join(card.kinds)}, not for {kind}: choose from {', '.join(fitting)}")
+    raise SpecError(
+        f"metric {score!r} is for {', '.join(card.kinds)}, not for {kind}: choose from {', '.join(fitting)}"
+    )
 
 
 Sampler = Callable[[int], "Iterator[Tensor]"]

@@ -145,5 +145,7 @@ def _quantised(tensor: Tensor, name: str) -> Tensor:
     _finite(tensor, name)
     low, high = (float(tensor.min()), float(tensor.max())) if tensor.numel() else (0.0, 0.0)
     if low < 0 or high > 1:
-        raise SampleError(f"{name}: float images are in [0, 1], got {low:.4g} to {high:.4g}: rescale them, or give uint8")
+        raise SampleError(
+            f"{name}: float images are in [0, 1], got {low:.4g} to {high:.4g}: rescale them, or give uint8"
+        )
     return (tensor * 255).round().to(torch.uint8)

@@ -44,8 +44,8 @@ def mode_coverage(samples: ArrayLike | Tensor, mixture: Mixture) -> ModeCoverage
         raise SampleError(f"points are (n, {mixture.means.shape[1]}) with n >= 1, got shape {tuple(x.shape)}")
     if not x.isfinite().all():
         raise SampleError("points hold values that are not finite")
-    counts = sum(_histogram(part, mixture) for part in x.detach().split(CHUNK))
-    return summarise(torch.as_tensor(counts), len(x))
+    counts = torch.stack([_histogram(part, mixture) for part in x.detach().split(CHUNK)]).sum(0)
+    return summarise(counts, len(x))
 
 
 def _histogram(points: Tensor, mixture: Mixture) -> Tensor:

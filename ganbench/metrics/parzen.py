@@ -91,7 +91,8 @@ class _Parzen:
         dataset, root, device = self._context.dataset, self._context.root, self._context.device
         valid, test = dataset.images("valid", root)[:VALID], dataset.images("test", root)
         samples = torch.cat(self._chunks)
-        found = parzen_log_likelihood(*(part.to(device).flatten(1).double() / 255 for part in (samples, valid, test)))
+        unit = (part.to(device).double() / 255 for part in (samples, valid.flatten(1), test.flatten(1)))
+        found = parzen_log_likelihood(*unit, sigmas=None)
         flags = (f"sigma {found.sigma:.4g} is on the edge of its grid",) if found.on_edge else ()
         return {"parzen": Value(found.mean, found.stderr, flags, {"sigma": found.sigma})}
 

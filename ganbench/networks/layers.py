@@ -69,6 +69,8 @@ class SpectralNorm(nn.Module):
     `u` (out,) persists; v is computed from it, and neither is differentiated. In eval mode u stays.
     """
 
+    u: Tensor
+
     def __init__(self, weight: Tensor) -> None:
         super().__init__()
         self.register_buffer("u", F.normalize(torch.randn(weight.shape[0]), dim=0))
@@ -94,7 +96,8 @@ class Maxout(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The largest piece of each unit."""
-        return self.linear(x).unflatten(1, (-1, self.pieces)).amax(2)
+        pieces: Tensor = self.linear(x).unflatten(1, (-1, self.pieces))
+        return pieces.amax(2)
 
 
 class Logits(nn.Module):

@@ -40,14 +40,10 @@ def expand(spec: SweepSpec) -> list[RunSpec]:
     return list(runs.values())
 
 
-def _runs(
-    spec: SweepSpec, variant: Variant, dataset: Dataset, network: str, choices: Choices
-) -> Iterator[RunSpec]:
+def _runs(spec: SweepSpec, variant: Variant, dataset: Dataset, network: str, choices: Choices) -> Iterator[RunSpec]:
     for configuration in configurations(spec, choices):
         for seed in spec.seeds:
-            yield resolve(
-                variant.name, dataset, seed=seed, network=network, steps=spec.steps, overrides=configuration
-            )
+            yield resolve(variant.name, dataset, seed=seed, network=network, steps=spec.steps, overrides=configuration)
 
 
 def configurations(spec: SweepSpec, choices: Choices) -> list[Configuration]:
@@ -61,8 +57,10 @@ def configurations(spec: SweepSpec, choices: Choices) -> list[Configuration]:
     if not any(isinstance(value, Range | list) for value in choices.values()):
         raise SpecError("the random sampler has nothing to draw: give a setting a list or a range, or use 'grid'")
     return [
-        {name: _draw(value, random.Random(derive(spec.search_seed, f"search/{name}", trial)))
-         for name, value in choices.items()}
+        {
+            name: _draw(value, random.Random(derive(spec.search_seed, f"search/{name}", trial)))
+            for name, value in choices.items()
+        }
         for trial in range(spec.trials or 0)
     ]
 
@@ -77,12 +75,11 @@ def _draw(value: Scalar | list[Scalar] | Range, generator: random.Random) -> Sca
     if not isinstance(value, Range):
         return value
     low, high = value.low, value.high
-    if value.log:
-        drawn = math.exp(generator.uniform(math.log(low), math.log(high)))
-    else:
-        drawn = generator.uniform(low, high)
+    ends = (math.log(low), math.log(high)) if value.log else (low, high)
+    drawn = generator.uniform(*ends)
+    drawn = min(high, max(low, math.exp(drawn) if value.log else drawn))
     whole = isinstance(low, int) and isinstance(high, int)
-    return min(high, max(low, round(drawn))) if whole else drawn
+    return round(drawn) if whole else drawn
 
 
 def _all_settings(spec: SweepSpec) -> set[str]:

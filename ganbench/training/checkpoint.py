@@ -1,4 +1,4 @@
-"""Checkpoints: one safetensors file of everything that training changes, with its JSON in the header; never a pickle."""
+"""Checkpoints: one safetensors file of all that training changes, with its JSON in the header; never a pickle."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def _first_bad(state: RunState, window: Tensor) -> int | None:
     bad = (~window.isfinite()).any(dim=1).nonzero().flatten().tolist()
     first_of_window = (state.step - 1) // CHECK_EVERY * CHECK_EVERY
     if bad:
-        return first_of_window + bad[0] + 1
+        return first_of_window + int(bad[0]) + 1
     finite = all(bool(player.weights.isfinite().all()) for player in state.players.values())
     return None if finite else state.step
 

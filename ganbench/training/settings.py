@@ -77,7 +77,8 @@ def _check_fit(variant: Variant, network: Network, dataset: Dataset) -> None:
     if network.kind != dataset.kind:
         fitting = ", ".join(card.name for card in NETWORKS if card.kind == dataset.kind)
         raise SpecError(
-            f"network {network.name!r} is for {network.kind}, data set {dataset.name!r} holds {dataset.kind}: use {fitting}"
+            f"network {network.name!r} is for {network.kind}, "
+            f"data set {dataset.name!r} holds {dataset.kind}: use {fitting}"
         )
     network.check_shape(dataset.shape)
 

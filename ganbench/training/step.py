@@ -40,9 +40,7 @@ class Turns:
         return run(step)
 
     def _alternating(self, step: int) -> list[Tensor]:
-        return [
-            self.play(phase, step, repeat) for phase, repeat in zip(self.variant.phases, self.repeats, strict=True)
-        ]
+        return [self.play(phase, step, repeat) for phase, repeat in zip(self.variant.phases, self.repeats, strict=True)]
 
     def play(self, phase: Phase, step: int, repeat: int) -> Tensor:
         """Update a phase's player `repeat` times within generator step `step`; the last loss."""
@@ -100,4 +98,3 @@ def _global_generator(device: torch.device) -> torch.Generator:
     if device.type == "cuda":
         return torch.cuda.default_generators[device.index or 0]
     return torch.default_generator
-

@@ -95,7 +95,8 @@ class Variant:
     """A trainer of the field: a preset over losses, penalties, normalisation and update rule.
 
     `presets` maps a network's name, a kind of data ("points", "images") or "" (always) to the defaults that the
-    paper gives there; the more particular wins. `hypers` are those that only this variant has.
+    paper gives there; the more particular wins. `hypers` are those that only this variant has, `networks` its
+    default network by kind of data, where that is not the kind's own.
     """
 
     name: str
@@ -107,7 +108,9 @@ class Variant:
     update: Literal["alternating", "simultaneous"] = "alternating"
     presets: Mapping[str, Settings] = field(default_factory=dict)
     hypers: tuple[Hyper, ...] = ()
-    networks: Mapping[str, str] = field(default_factory=dict)  # kind of data → default network, where not the kind's own
+    networks: Mapping[str, str] = field(
+        default_factory=dict
+    )  # kind of data → default network, where not the kind's own
     doc: str = ""
     version: int = 1
 

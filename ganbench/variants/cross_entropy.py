@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ganbench.variants import losses
-from ganbench.variants.base import VARIANTS, Variant
+from ganbench.variants.base import VARIANTS, Settings, Variant
 from ganbench.variants.phases import discriminator, generator
 
-_MAXOUT_2014 = {
+_MAXOUT_2014: Settings = {
     "optimizer": "sgd",
     "lr": 0.1,
     "lr_decay": "exponential",
@@ -17,7 +17,7 @@ _MAXOUT_2014 = {
     "momentum_steps": 125_000,  # 250 epochs of 500 batches
     "batch_size": 100,
 }
-_POINTS = {"lr": 2e-3, "beta1": 0.5, "beta2": 0.999}
+_POINTS: Settings = {"lr": 2e-3, "beta1": 0.5, "beta2": 0.999}
 
 MINIMAX = VARIANTS.add(
     Variant(
@@ -55,7 +55,7 @@ DCGAN = VARIANTS.add(
         phases=NON_SATURATING.phases,
         presets={
             "": {"lr": 2e-4, "beta1": 0.5, "beta2": 0.999, "batch_size": 128},
-            "dcgan": {"norm": "batch", "prior": "uniform"},
+            "dcgan": {"norm": "batch", "prior": "uniform", "width": 64},
         },
         networks={"images": "dcgan"},
         doc="The non-saturating loss on strided convolutions with batch norm in both players, N(0, .02) weights.",

@@ -16,7 +16,7 @@ HINGE = VARIANTS.add(
         phases=(discriminator(losses.hinge_d), generator(losses.wasserstein_g)),
         presets={
             "images": {"beta1": 0.0, "beta2": 0.9, "n_dis": 5, "lr_decay": "linear", "norm": "spectral"},
-            "points": {"lr": 2e-3},
+            "points": {"lr": 1e-3, "beta1": 0.0, "beta2": 0.9},
         },
         doc="E max(0, 1 - D(x)) + E max(0, 1 + D(G(z))) against -E D(G(z)).",
     )

@@ -17,7 +17,7 @@ TRAINER = (
     Hyper("lr_decay_rate", 1.000004, "exponential decay: what the learning rate is divided by at each step", low=1.0),
     Hyper("lr_min", 0.0, "the learning rate never decays below this", low=0.0),
     Hyper("n_dis", 1, "discriminator steps for each generator step", low=1),
-    Hyper("ema", 0.0, "decay of the moving average of G's weights that samples are drawn with; 0: off", low=0.0, high=1.0),
+    Hyper("ema", 0.0, "decay of the moving average of G's weights, which are then sampled; 0: off", low=0.0, high=1.0),
     Hyper("batch_size", 64, "samples in a minibatch", low=1),
     Hyper("precision", "fp32", "bf16: forward passes under bfloat16 autocast", choices=("fp32", "bf16")),
     Hyper("channels_last", False, "keep images and convolution weights in NHWC order"),

@@ -24,7 +24,7 @@ def variant(name: str, **card: Any) -> Callable[[Callable[[], Phases]], Variant]
 
     def register(phases: Callable[[], Phases]) -> Variant:
         doc = (phases.__doc__ or "").strip()
-        facts = {"title": name, "family": "own", "paper": "", "year": 0, "doc": doc} | card
+        facts: dict[str, Any] = {"title": name, "family": "own", "paper": "", "year": 0, "doc": doc} | card
         return VARIANTS.add(Variant(name=name, phases=tuple(phases()), **facts))
 
     return register

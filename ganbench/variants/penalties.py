@@ -26,11 +26,11 @@ def input_gradient(critic: Critic, x: Tensor) -> Tensor:
 
     D must treat samples one by one (no batch norm), or a sample's gradient is not its own.
     """
-    gradient = torch.func.grad(lambda points: critic(points).sum())(x)
+    gradient: Tensor = torch.func.grad(lambda points: critic(points).sum())(x)
     return gradient.flatten(1)
 
 
 def gradient_penalty(critic: Critic, batch: Batch, fake: Tensor, h: Mapping[str, Any]) -> Tensor:
     """λ E(‖∇D(x̂)‖ - 1)², two-sided, λ the setting `gp`. Gulrajani et al. 2017, equation 3."""
     slopes = input_gradient(critic, mix(batch.real, fake, batch.eps)).norm(dim=1)
-    return h["gp"] * (slopes - 1).square().mean()
+    return (slopes - 1).square().mean() * h["gp"]

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from ganbench.errors import UnknownNameError
+from ganbench.registry import load_file
+from ganbench.spec import Scoring, Status, SweepSpec
+from ganbench.store import Store
+from ganbench.sweeps.board import Board
+from ganbench.sweeps.executors import Inline, Processes, executor
+from ganbench.sweeps.expand import expand
+from ganbench.sweeps.sweep import Surroundings, run_sweep
+from ganbench.sweeps.task import Task
+
+SCORING = Scoring(metrics=("modes", "kl"), samples=200)
+SMALL = {"width": 8, "depth": 1, "batch_size": 16}
+
+BAD = """
+import os, signal
+import ganbench
+
+def fail(nets, batch, h):
+    raise KeyError("no such thing")
+
+def die(nets, batch, h):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def explode(nets, batch, h):
+    return nets.D(batch.real).mean() * float("inf")
+
+for name, loss in (("fails", fail), ("dies", die), ("explodes", explode)):
+    ganbench.VARIANTS.add(ganbench.Variant(name, name, "own", "", 2026, (ganbench.Phase("D", loss),)))
+"""
+
+
+def sweep(**fields) -> SweepSpec:
+    given = {"variants": ["ns"], "datasets": ["ring:std=0.5"], "seeds": 2, "steps": 30, "set": SMALL}
+    return SweepSpec.parse(given | {"scoring": {"metrics": ["modes", "kl"], "samples": 200}} | fields)
+
+
+@pytest.fixture
+def bad(tmp_path: Path) -> Path:
+    path = tmp_path / "bad_variants.py"
+    path.write_text(BAD)
+    load_file(path)
+    return path
+
+
+def tasks(spec: SweepSpec, folder: Path, load: tuple[Path, ...] = ()) -> list[Task]:
+    return [Task(run, SCORING, folder / run.id, threads=1, load=load) for run in expand(spec)]
+
+
+def test_inline_and_processes_give_the_same_numbers(tmp_path: Path) -> None:
+    spec = sweep()
+    inline = {r.spec.id: r.scores for r in Inline().map(tasks(spec, tmp_path / "a"), Board(3))}
+    processes = {r.spec.id: r.scores for r in Processes(2).map(tasks(spec, tmp_path / "b"), Board(3))}
+    assert inline == processes
+    assert len(inline) == 3
+
+
+def test_failures_are_results_and_the_sweep_goes_on(tmp_path: Path, bad: Path) -> None:
+    with Store(tmp_path / "s.db") as store:
+        spec = sweep(variants=["fails", "explodes", "ns"], seeds=1)
+        outcome = run_sweep(spec, store, Surroundings("cpu", "inline", load=(bad,)))
+        by_variant = {record.spec.variant: record for record in outcome.records}
+        assert by_variant["fails"].status is Status.FAILED
+        assert by_variant["fails"].error == "KeyError: 'no such thing'"
+        assert "no such thing" in (store.folder(by_variant["fails"].spec.id) / "error.txt").read_text()
+        assert by_variant["explodes"].status is Status.DIVERGED
+        assert by_variant["explodes"].step == 1
+        assert by_variant["ns"].status is Status.COMPLETED
+        again = run_sweep(spec, store, Surroundings("cpu", "inline", load=(bad,)))
+        assert [record.spec.variant for record in again.records] == ["fails"]  # only what failed is tried again
+
+
+@pytest.mark.slow
+def test_a_run_that_kills_its_worker_is_failed_and_the_others_finish(tmp_path: Path, bad: Path) -> None:
+    records = list(Processes(2).map(tasks(sweep(variants=["dies", "ns"], seeds=1), tmp_path, (bad,)), Board(3)))
+    ends = {record.spec.variant: record.status for record in records}
+    assert ends == {"real": Status.COMPLETED, "dies": Status.FAILED, "ns": Status.COMPLETED}
+    error = next(record.error for record in records if record.spec.variant == "dies")
+    assert error == "its worker process died 2 times (killed, or out of memory?)"
+
+
+def test_a_board_that_asks_to_stop_stops_every_executor(tmp_path: Path) -> None:
+    board = Board(3)
+    board.ask_to_stop()
+    assert list(Inline().map(tasks(sweep(), tmp_path), board)) == []
+    assert list(Processes(2).map(tasks(sweep(), tmp_path), board)) == []
+
+
+def test_signals_stop_a_sweep_in_this_process(tmp_path: Path) -> None:
+    class StopAtFirst:
+        def begin(self, tasks, board, skipped) -> None:
+            return
+
+        def finished(self, record) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        def end(self) -> None:
+            return
+
+    before = signal.getsignal(signal.SIGTERM)
+    with Store(tmp_path / "s.db") as store:
+        outcome = run_sweep(sweep(), store, Surroundings("cpu", "inline"), StopAtFirst())
+        assert outcome.interrupted
+        assert len(outcome.records) == 1
+        rest = run_sweep(sweep(), store, Surroundings("cpu", "inline"))
+        assert not rest.interrupted
+        assert rest.skipped == 1
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_rescoring_does_not_retrain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Store(tmp_path / "s.db") as store:
+        run_sweep(sweep(), store, Surroundings("cpu", "inline"))
+        monkeypatch.setattr("ganbench.training.loop._run", lambda *_: pytest.fail("trained again"))
+        more = sweep(scoring={"metrics": ["jsd"], "samples": 300})
+        outcome = run_sweep(more, store, Surroundings("cpu", "inline"))
+        assert outcome.count(Status.COMPLETED) == 3
+        record = store.get(outcome.run_ids[1])
+        assert {(score.metric, score.protocol["n_generated"]) for score in record.scores} == {
+            ("modes", 200), ("kl", 200), ("jsd", 300)
+        }  # fmt: skip
+
+
+def test_unknown_executors() -> None:
+    with pytest.raises(UnknownNameError, match="unknown executor 'processes': did you mean 'process'"):
+        executor("processes", 2)

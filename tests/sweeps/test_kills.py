@@ -1,0 +1,160 @@
+"""Killed at any moment, the same command finishes the sweep: nothing is lost, nothing trained twice, no bit differs."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ganbench.spec import RunRecord, Status
+from ganbench.store import Store
+
+KILLS = 20
+SWEEP = [
+    sys.executable, "-m", "ganbench", "sweep", "--quiet", "--variant", "ns,sngan", "--dataset", "ring", "--seeds", "3",
+    "--steps", "1500", "--checkpoint-every", "50", "--set", "width=16", "--set", "ema=0.9", "--samples", "500",
+    "--device", "cpu", "--workers", "2",
+]  # fmt: skip
+
+
+def start(folder: Path) -> subprocess.Popen:
+    return subprocess.Popen(SWEEP, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def records(folder: Path) -> dict[str, RunRecord]:
+    if not (folder / "ganbench.db").exists():
+        return {}
+    with Store.open_existing(folder / "ganbench.db") as store:
+        return {record.spec.id: record for record in store.records()}
+
+
+def outcome(record: RunRecord) -> tuple:
+    """What must not depend on kills: the scores, bit for bit, and the steps."""
+    scores = sorted((each.metric, float(each.value).hex(), each.protocol_text) for each in record.scores)
+    return record.status, record.step, tuple(scores)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, RunRecord], float]:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    began = time.perf_counter()
+    process = start(folder)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors.decode()
+    return records(folder), time.perf_counter() - began
+
+
+@pytest.mark.slow
+def test_killed_at_twenty_random_moments(undisturbed: tuple[dict[str, RunRecord], float], tmp_path: Path) -> None:
+    expected, seconds = undisturbed
+    moments = random.Random(0)
+    finished: dict[str, RunRecord] = {}
+    killed = 0
+    while killed < KILLS:
+        process = start(tmp_path)
+        try:
+            process.wait(timeout=moments.uniform(0.2, 1.0) * seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            killed += 1
+        process.communicate()
+        now = {run_id: record for run_id, record in records(tmp_path).items() if record.status.final}
+        for run_id, record in finished.items():
+            assert now[run_id] == record, "a finished run was lost, or done again"
+        finished = now
+        if len(finished) == len(expected):
+            for path in tmp_path.iterdir():  # all is done before the last kill: begin anew, killing on
+                _remove(path)
+            finished = {}
+    process = start(tmp_path)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors.decode()
+    final = records(tmp_path)
+    assert all(final[run_id] == record for run_id, record in finished.items())
+    assert {run_id: outcome(record) for run_id, record in final.items()} == {
+        run_id: outcome(record) for run_id, record in expected.items()
+    }
+
+
+def _remove(path: Path) -> None:
+    import shutil
+
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def workers_of(pid: int) -> list[int]:
+    """Child processes that train: those spawned by multiprocessing, without its resource tracker."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and f"\nPPid:\t{pid}\n" in (entry / "status").read_text():
+                command = (entry / "cmdline").read_text()
+                found += [int(entry.name)] if "spawn_main" in command else []
+        except OSError:
+            continue
+    return found
+
+
+def wait_until(condition, seconds: float = 60) -> None:
+    """Poll a condition that another process brings about."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        os.sched_yield()
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    return list((folder / "ganbench.artifacts").glob("*/checkpoint.safetensors"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes in /proc")
+def test_workers_do_not_outlive_a_killed_driver(tmp_path: Path) -> None:
+    process = start(tmp_path)
+    wait_until(lambda: checkpoints(tmp_path))
+    workers = workers_of(process.pid)
+    assert len(workers) == 2
+    process.kill()
+    process.communicate()
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), 30)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes in /proc")
+def test_a_killed_worker_does_not_stop_the_sweep(
+    undisturbed: tuple[dict[str, RunRecord], float], tmp_path: Path
+) -> None:
+    process = start(tmp_path)
+    wait_until(lambda: checkpoints(tmp_path))
+    os.kill(workers_of(process.pid)[0], signal.SIGKILL)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors.decode()
+    expected = {run_id: outcome(record) for run_id, record in undisturbed[0].items()}
+    assert {run_id: outcome(record) for run_id, record in records(tmp_path).items()} == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_asked_to_stop_it_saves_and_goes_on(
+    number: signal.Signals, undisturbed: tuple[dict[str, RunRecord], float], tmp_path: Path
+) -> None:
+    process = start(tmp_path)
+    wait_until(lambda: checkpoints(tmp_path))
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors.decode()
+    assert Status.INTERRUPTED in {record.status for record in records(tmp_path).values()}
+    process = start(tmp_path)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors.decode()
+    expected = {run_id: outcome(record) for run_id, record in undisturbed[0].items()}
+    assert {run_id: outcome(record) for run_id, record in records(tmp_path).items()} == expected
