@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -37,7 +38,7 @@ class Dataset:
     source: str
     version: Value = 1
     classes: int = 0
-    parameters: Mapping[str, float] = field(default_factory=dict)  # of a mixture: what may follow its name
+    parameters: Mapping[str, float] = field(default_factory=dict, hash=False)  # of a mixture: what may follow its name
     path: Path | None = None
 
     def mixture(self) -> Mixture:
@@ -59,7 +60,8 @@ class Dataset:
     def prepare(self, root: Path | None = None) -> None:
         """Make sure the data are there (download what may be downloaded); DataError where they cannot be had."""
         if self.kind == "images":
-            self.images("test", root)
+            for split in ("train", "test"):  # SVHN keeps them in files of their own
+                self.images(split, root)
 
     def _arrays(self, split: str, root: Path | None) -> tuple[Tensor, Tensor | None]:
         from ganbench.data import files, images
@@ -103,7 +105,7 @@ def find(text: str) -> Dataset:
     if name in DATASETS and (not colon or DATASETS.get(name).parameters):
         card = DATASETS.get(name)
         return _with_parameters(card, parameters) if colon else card
-    if os.sep in text or text.endswith(".npz") or Path(text).exists():
+    if text and (os.sep in text or text.endswith(".npz") or Path(text).exists()):
         return _by_path(Path(text))
     known = [card.name for card in DATASETS]
     raise (
@@ -115,26 +117,36 @@ def find(text: str) -> Dataset:
 
 def _with_parameters(card: Dataset, text: str) -> Dataset:
     """The card with its mixture's parameters changed, its name canonical: sorted, plain numbers, no defaults."""
-    values = dict(card.parameters)
+    given: dict[str, float] = {}
     for part in text.split(":"):
         key, _, value = part.partition("=")
-        if key not in values:
-            raise UnknownNameError(f"parameter of {card.name}", key, values)
-        values[key] = _number(card, key, value)
-    changed = {key: value for key, value in sorted(values.items()) if value != card.parameters[key]}
-    name = ":".join([card.name, *(f"{key}={value:.12g}" for key, value in changed.items())])
+        if key not in card.parameters:
+            raise UnknownNameError(f"parameter of {card.name}", key, card.parameters)
+        if key in given:
+            raise SpecError(f"{card.name}: {key} is given twice, in {text!r}")
+        given[key] = _number(card, key, value)
+    values = {**card.parameters, **given}
+    changed = {key: value for key, value in sorted(given.items()) if value != card.parameters[key]}
+    name = ":".join([card.name, *(f"{key}={_plain(value)}" for key, value in changed.items())])
     return Dataset(name, card.kind, card.shape, card.title, card.source, card.version, parameters=values)
 
 
 def _number(card: Dataset, key: str, text: str) -> float:
     whole = isinstance(card.parameters[key], int)
     try:
-        value = int(text) if whole else float(text)
+        value = float(text)
+        if whole and not value.is_integer():
+            raise ValueError
     except ValueError:
         raise SpecError(f"{card.name}: {key} is a {'whole ' if whole else ''}number, got {text!r}") from None
-    if not 0 < value < float("inf"):
+    if not 0 < value < math.inf:
         raise SpecError(f"{card.name}: {key} must be above 0, got {text}")
-    return value
+    return int(value) if whole else value
+
+
+def _plain(value: float) -> str:
+    """The shortest text that reads back as the same number: 2.0 is 2, and no digit is lost."""
+    return repr(int(value)) if value == int(value) else repr(value)
 
 
 @lru_cache(maxsize=32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import zipfile
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 TENTH = 10
-"""Where a path has no test set, every tenth image is it, and of the others every tenth is `valid`."""
+"""Where a path has no test set, every tenth image is it; `valid` is every tenth too, the one before."""
 
 KEYS = ("images", "x_train", "arr_0", "samples", "data")
 
@@ -30,14 +31,14 @@ def inspect(path: Path) -> tuple[tuple[int, int, int], str, int]:
         raise DataError(f"no data at {path}: give an image folder, an .npz file or a name (`ganbench list datasets`)")
     if path.is_dir():
         files = image_files(path)
-        first = read_image(files[0])
-        return first.shape, _hash(files, path), len({file.parent for file in files})
-    images, _ = _npz(path)["all"]
-    return tuple(images.shape[1:]), _hash([path], path.parent), 0  # type: ignore[return-value]
+        return read_image(files[0]).shape, _hash(files, path), len(_classes(_roots(path)))
+    images, labels = _npz(path)["all"]
+    classes = 0 if labels is None else int(labels.max()) + 1
+    return tuple(images.shape[1:]), _hash([path], path.parent), classes  # type: ignore[return-value]
 
 
 def load(path: Path, split: str) -> tuple[Tensor, Tensor | None]:
-    """uint8 (n, c, h, w) and labels of a split."""
+    """uint8 (n, c, h, w) and labels of a split; DataError where no image falls into it."""
     parts = _folder(path) if path.is_dir() else _npz(path)
     if "test" in parts:
         images, labels = parts["test" if split == "test" else "train"]
@@ -45,7 +46,10 @@ def load(path: Path, split: str) -> tuple[Tensor, Tensor | None]:
     else:
         images, labels = parts["all"]
         held = split
-    return _part(images, labels, held, has_test="test" in parts)
+    found, classes = _part(images, labels, held, has_test="test" in parts)
+    if len(found) == 0:
+        raise DataError(f"{path} has no {split!r} images, it has {len(images)} in all: give at least {TENTH}")
+    return found, classes
 
 
 def _part(images: Tensor, labels: Tensor | None, split: str | None, *, has_test: bool) -> tuple[Tensor, Tensor | None]:
@@ -73,7 +77,9 @@ def read_image(file: Path) -> NDArray[Any]:
 
     try:
         with Image.open(file) as image:
-            grey = image.mode in ("1", "L", "I;16", "LA")
+            if image.mode.startswith(("I", "F")):  # Pillow would clip them to 255, not scale them
+                raise DataError(f"image {file} has more than 8 bits a channel (mode {image.mode}): convert it to 8")
+            grey = image.mode in ("1", "L", "LA")
             array = np.asarray(image.convert("L" if grey else "RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f"cannot read image {file}: {error}") from None
@@ -87,7 +93,9 @@ def read_images(files: list[Path]) -> NDArray[Any]:
     expected = arrays[0].shape
     for file, array in zip(files, arrays, strict=True):
         if array.shape != expected:
-            raise DataError(f"image {file} is {_size(array.shape)}, the others are {_size(expected)}: resize it")
+            raise DataError(
+                f"image {file} is {_size(array.shape)}, the others are {_size(expected)}: give all one size and mode"
+            )
     return np.stack(arrays)
 
 
@@ -97,40 +105,64 @@ def _size(shape: tuple[int, ...]) -> str:
 
 @lru_cache(maxsize=4)
 def _folder(path: Path) -> dict[str, tuple[Tensor, Tensor | None]]:
+    files = {split: image_files(root) for split, root in _roots(path).items()}
+    images = torch.from_numpy(read_images([file for part in files.values() for file in part]))
+    parts = torch.split(images, [len(part) for part in files.values()])
+    classes = {name: index for index, name in enumerate(_classes(_roots(path)))}
+    labels = [
+        torch.tensor([classes[file.parent.name] for file in part]) if classes else None for part in files.values()
+    ]
+    return dict(zip(files, zip(parts, labels, strict=True), strict=True))
+
+
+def _roots(path: Path) -> dict[str, Path]:
+    """The folders of the splits, or the whole folder as "all"."""
     roots = {"train": path / "train", "test": path / "test"}
-    if not all(root.is_dir() for root in roots.values()):
-        roots = {"all": path}
-    return {split: _labelled(root) for split, root in roots.items()}
+    return roots if all(root.is_dir() for root in roots.values()) else {"all": path}
 
 
-def _labelled(root: Path) -> tuple[Tensor, Tensor | None]:
-    files = image_files(root)
-    classes = sorted({file.parent for file in files})
-    labels = torch.tensor([classes.index(file.parent) for file in files]) if len(classes) > 1 else None
-    return torch.from_numpy(read_images(files)), labels
+def _classes(roots: dict[str, Path]) -> list[str]:
+    """The names of the folders that images lie in, the same list for every split; none where there is only one."""
+    plain = set(roots.values())
+    parents = {file.parent for root in roots.values() for file in image_files(root)} - plain
+    names = sorted({parent.name for parent in parents})
+    return names if len(names) > 1 else []
 
 
 @lru_cache(maxsize=4)
 def _npz(path: Path) -> dict[str, tuple[Tensor, Tensor | None]]:
+    if path.suffix != ".npz":
+        raise DataError(f"cannot read {path}: give an image folder or an .npz file")
     try:
-        # opened here: np.load leaves a file open when it is not a whole archive
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in archive.files}
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+    except (OSError, ValueError, NotImplementedError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"cannot read {path}: {error}") from None
     key = next((key for key in KEYS if key in arrays), None)
     if key is None:
         raise DataError(f"{path} has no array named {', '.join(KEYS)}: it has {', '.join(arrays) or 'none'}")
     labels = arrays.get("y_train" if key == "x_train" else "labels")
-    parts = {"all": (as_images(arrays[key], str(path)), _labels(labels))}
+    parts = {"all": _pair(arrays[key], labels, path)}
     if key == "x_train" and "x_test" in arrays:
         parts["train"] = parts["all"]
-        parts["test"] = as_images(arrays["x_test"], str(path)), _labels(arrays.get("y_test"))
+        parts["test"] = _pair(arrays["x_test"], arrays.get("y_test"), path)
+        shapes = [tuple(parts[split][0].shape[1:]) for split in ("train", "test")]
+        if shapes[0] != shapes[1]:
+            raise DataError(f"{path}: x_train holds images {shapes[0]}, x_test {shapes[1]}: give all one size")
     return parts
 
 
-def _labels(array: NDArray[Any] | None) -> Tensor | None:
-    return None if array is None else torch.from_numpy(array).long().flatten()
+def _pair(images: NDArray[Any], labels: NDArray[Any] | None, path: Path) -> tuple[Tensor, Tensor | None]:
+    found = as_images(images, str(path))
+    if labels is None:
+        return found, None
+    flat = labels.reshape(-1)  # Keras keeps CIFAR's as (n, 1)
+    if labels.dtype.kind not in "iu" or len(flat) != len(found) or flat.min() < 0:
+        raise DataError(
+            f"{path}: labels are whole numbers from 0, one for each of {len(found)} images, "
+            f"got {labels.dtype} of shape {labels.shape}"
+        )
+    return found, torch.from_numpy(flat.astype(np.int64))
 
 
 def as_images(array: NDArray[Any], name: str) -> Tensor:

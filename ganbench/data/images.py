@@ -28,7 +28,9 @@ Reader = Callable[[Path, bool, bool], Any]
 
 def load(name: str, split: str, root: Path | None) -> tuple[Tensor, Tensor]:
     """uint8 (n, c, h, w) and labels int64 (n,) of a split."""
-    images, labels = _official(name, split != "test", root or _root_of_environment())
+    given = root or _root_of_environment()
+    folder = given or cache_folder() / "data"
+    images, labels = _official(name, split != "test", folder, may_download=given is None)
     kept = len(images) - HOLDOUT.get(name, HOLDOUT_DEFAULT)
     part = {"train": slice(kept), "valid": slice(kept, None)}.get(split, slice(None))
     return images[part], labels[part]
@@ -45,14 +47,13 @@ def _root_of_environment() -> Path | None:
 
 
 @lru_cache(maxsize=4)
-def _official(name: str, train: bool, root: Path | None) -> tuple[Tensor, Tensor]:
+def _official(name: str, train: bool, folder: Path, *, may_download: bool) -> tuple[Tensor, Tensor]:
     read = _readers()[name]
-    folder = root or cache_folder() / "data"
     try:
         with _quiet():
-            found = _find_or_download(read, folder, train, may_download=root is None)
+            found = _find_or_download(read, folder, train, may_download=may_download)
     except Exception as error:  # noqa: BLE001 - torchvision and the network raise anything; the line says what to do
-        raise DataError(_missing(name, folder, root, error)) from None
+        raise DataError(_fault(name, folder, error, may_download=may_download)) from None
     return _tensors(found)
 
 
@@ -66,13 +67,15 @@ def _find_or_download(read: Reader, folder: Path, train: bool, *, may_download: 
     return read(folder, train, True)
 
 
-def _missing(name: str, folder: Path, root: Path | None, error: Exception) -> str:
-    if root is not None:
+def _fault(name: str, folder: Path, error: Exception, *, may_download: bool) -> str:
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    if not may_download and "not found" not in reason:  # torchvision's words for files that are not there
+        return f"cannot read {name} in {folder} ({reason}): its files are damaged, fetch them anew"
+    if not may_download:
         return (
             f"no {name} in {folder}: --data-root (or GANBENCH_DATA) must hold it as torchvision lays it out; "
             "leave it out to download to the cache"
         )
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return (
         f"cannot download {name} to {folder} ({reason}): where there is no network, "
         "give the folder that holds it with --data-root"

@@ -13,7 +13,7 @@ from ganbench.data.base import Dataset
 from ganbench.errors import DataError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # tensors do not compare to one truth
 class Mixture:
     """An equal mixture of k isotropic Gaussians. means: (k, d) float64; std: standard deviation of each."""
 
@@ -21,8 +21,11 @@ class Mixture:
     std: float
 
     def __post_init__(self) -> None:
-        if self.means.dim() != 2 or self.means.shape[0] < 1:
+        object.__setattr__(self, "means", torch.as_tensor(self.means, dtype=torch.float64))
+        if self.means.dim() != 2 or self.means.numel() == 0:
             raise DataError(f"a mixture's means are (modes, dimensions), got shape {tuple(self.means.shape)}")
+        if not self.means.isfinite().all():
+            raise DataError("a mixture's means must be finite numbers: one is NaN or infinite")
         if not 0 < self.std < math.inf:
             raise DataError(f"a mixture's std must be above 0, got {self.std}")
 
@@ -37,14 +40,18 @@ class Mixture:
 
     def draw(self, n: int, generator: torch.Generator) -> Tensor:
         """n independent points, float32 (n, d), on the generator's device."""
+        if n < 0:
+            raise DataError(f"the number of points must be 0 or more, got {n}")
         device = generator.device
         index = torch.randint(self.modes, (n,), generator=generator, device=device)
         noise = torch.randn(n, self.means.shape[1], generator=generator, device=device)
         return noise.mul_(self.std).add_(self.means.to(device, torch.float32)[index])
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """Log density in nats at each row of x (n, d), float64 (n,)."""
-        squares = (x.double()[:, None, :] - self.means[None]).square().sum(2)
+        """Log density in nats at each row of x (n, d), float64 (n,); DataError where d is not the mixture's."""
+        if x.dim() != 2 or x.shape[1] != self.means.shape[1]:
+            raise DataError(f"points are (n, {self.means.shape[1]}), got shape {tuple(x.shape)}")
+        squares = (x.double()[:, None, :] - self.means.to(x.device)[None]).square().sum(2)
         scale = self.means.shape[1] * math.log(self.std * math.sqrt(2 * math.pi)) + math.log(self.modes)
         return torch.logsumexp(-squares / (2 * self.std**2), 1) - scale
 
@@ -62,8 +69,8 @@ def grid(side: int = 5, spacing: float = 2.0, std: float = 0.05) -> Mixture:
 
 
 def _count(value: int, name: str) -> int:
-    if value < 1:
-        raise DataError(f"{name} must be at least 1, got {value}")
+    if not isinstance(value, int) or value < 1:
+        raise DataError(f"{name} must be a whole number of at least 1, got {value}")
     return value
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganbench.data import Dataset
-from ganbench.errors import SampleError
+from ganbench.errors import SampleError, SpecError
 from ganbench.lazy import torch
 from ganbench.metrics.base import Accumulator, Context, Metric, Sampler, for_kind, metric_of
 from ganbench.metrics.features.base import EXTRACTORS, Extractor, loaded, weights_hash
@@ -24,6 +24,8 @@ PARZEN_DIMENSIONS = 1024
 def resolve(dataset: Dataset, scoring: Scoring) -> Scoring:
     """`scoring` with its metrics named; unknown ones, ones for other data, too few samples, are errors now."""
     names = scoring.metrics if scoring.metrics is not None else default_metrics(dataset, scoring)
+    if not names:
+        raise SpecError("no metrics are named: leave them out for those of the data set, or name some")
     for name in names:
         card = for_kind(metric_of(name), name, dataset.kind)
         if scoring.samples is not None and scoring.samples < card.minimum:
@@ -53,7 +55,7 @@ def _feature_metrics(grey: bool, scoring: Scoring) -> tuple[str, ...]:
         EXTRACTORS.get(scoring.features)
         return ("fid", "is") if scoring.features == "inception" else (f"fd-{scoring.features}",)
     # Inception on grey digits is "pretty meaningless" to its own maintainers: it is there when asked for
-    if not grey and inception.available(scoring.weights):
+    if not grey and (scoring.weights is not None or inception.available()):
         return ("fid", "is")
     return ("fd-efficientnet-lite0",)
 

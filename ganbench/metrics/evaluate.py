@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,16 @@ if TYPE_CHECKING:
 
 CHUNK = 500
 KEYS = ("samples", "arr_0", "images", "data")
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    EOFError,
+    RuntimeError,
+    LookupError,
+    zipfile.BadZipFile,
+    zlib.error,
+    pickle.PickleError,
+)
 
 
 def evaluate(
@@ -79,7 +90,7 @@ def _read(path: Path) -> Any:
         raise SampleError(f"cannot read samples from {path}: give an image folder, .npz, .npy or .pt file")
     try:
         return readers[path.suffix](path)
-    except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, pickle.UnpicklingError) as error:
+    except (OSError, ValueError, RuntimeError, *_DAMAGED) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise SampleError(f"cannot read samples from {path}: {reason}") from None
 
@@ -122,6 +133,8 @@ def _finite(tensor: Tensor, name: str) -> None:
 def _points(tensor: Tensor, name: str) -> Tensor:
     if tensor.dim() != 2:
         raise SampleError(f"{name}: points are (n, d), got shape {tuple(tensor.shape)}")
+    if not tensor.is_floating_point():
+        raise SampleError(f"{name}: points are floats, got {tensor.dtype}")
     tensor = tensor.float()
     _finite(tensor, name)
     return tensor

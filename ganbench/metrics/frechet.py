@@ -114,7 +114,8 @@ def _reference(context: Context) -> tuple[str, int]:
 def _protocol(context: Context) -> dict[str, Scalar]:
     assert context.extractor is not None
     split, n = _reference(context)
-    return {"split": split, "n_real": n or "all", **context.extractor.protocol}
+    held = len(context.dataset.images(split, context.root))
+    return {"split": split, "n_real": min(n or held, held), **context.extractor.protocol}
 
 
 def _card(extractor: str, samples: int, **facts: Any) -> Metric:

@@ -36,6 +36,8 @@ class _Splits:
     """For each split the sum of p and of Σ p log p: all that the score needs, whatever n is."""
 
     def __init__(self, n: int, splits: int) -> None:
+        if splits < 1:
+            raise SampleError(f"the Inception score is over at least 1 split, got {splits}")
         if n < splits:
             raise SampleError(f"the Inception score over {splits} splits needs at least {splits} samples, got {n}")
         self._bounds = [i * n // splits for i in range(splits + 1)]

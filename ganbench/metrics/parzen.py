@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ganbench.errors import SampleError
 from ganbench.lazy import np, torch
@@ -63,18 +63,25 @@ def _log_likelihoods(points: Tensor, samples: Tensor, sigmas: Sequence[float]) -
         part = part - centre
         squares = torch.addmm(norms, part, samples.mT, alpha=-2).add_(part.square().sum(1, keepdim=True)).clamp_min_(0)
         rows.append(torch.stack([torch.logsumexp(squares / (-2 * sigma**2), 1) for sigma in sigmas]))
-    scales = torch.tensor([math.log(n) + d * math.log(sigma * math.sqrt(2 * math.pi)) for sigma in sigmas])
-    return torch.cat(rows, 1) - scales.to(points)[:, None]
+    scales = [math.log(n) + d * math.log(sigma * math.sqrt(2 * math.pi)) for sigma in sigmas]
+    return torch.cat(rows, 1) - torch.tensor(scales, dtype=points.dtype, device=points.device)[:, None]
 
 
 def _flat(given: ArrayLike | Tensor, name: str) -> Tensor:
     x = given if isinstance(given, torch.Tensor) else torch.from_numpy(np.asarray(given))
     if x.dim() < 2 or len(x) == 0:
         raise SampleError(f"{name} are (n, ...) with n >= 1, got shape {tuple(x.shape)}")
+    if not x.is_floating_point():
+        raise SampleError(f"{name} are floats, pixels in [0, 1], got {x.dtype}: divide images of 0 to 255 by 255")
     x = x.detach().flatten(1).double()
     if not x.isfinite().all():
         raise SampleError(f"{name} hold values that are not finite")
     return x
+
+
+def _unit(images: Tensor, device: Any) -> Tensor:
+    """uint8 images as rows of pixels in [0, 1]."""
+    return images.to(device).flatten(1).double() / 255
 
 
 class _Parzen:
@@ -91,14 +98,19 @@ class _Parzen:
         dataset, root, device = self._context.dataset, self._context.root, self._context.device
         valid, test = dataset.images("valid", root)[:VALID], dataset.images("test", root)
         samples = torch.cat(self._chunks)
-        unit = (part.to(device).double() / 255 for part in (samples, valid.flatten(1), test.flatten(1)))
-        found = parzen_log_likelihood(*unit, sigmas=None)
+        found = parzen_log_likelihood(_unit(samples, device), _unit(valid, device), _unit(test, device))
         flags = (f"sigma {found.sigma:.4g} is on the edge of its grid",) if found.on_edge else ()
         return {"parzen": Value(found.mean, found.stderr, flags, {"sigma": found.sigma})}
 
 
 def _protocol(context: Context) -> dict[str, Scalar]:
-    return {"split": "test", "n_real": "all", "sigma_from": f"valid[:{VALID}]", "sigmas": "logspace(-1,0,10)"}
+    valid, test = (len(context.dataset.images(split, context.root)) for split in ("valid", "test"))
+    return {
+        "split": "test",
+        "n_real": test,
+        "sigma_from": f"valid[:{min(VALID, valid)}]",
+        "sigmas": "logspace(-1,0,10)",
+    }
 
 
 METRICS.add(

@@ -45,10 +45,15 @@ class Network:
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
         """DataError where the network cannot make samples of this shape."""
+        if len(shape) != len(AXES[self.kind]):
+            axes = ", ".join(AXES[self.kind])
+            raise DataError(f"network {self.name!r} is for {self.kind} of shape ({axes}), the data are {shape}")
         if self.sizes and (shape[-1] not in self.sizes or shape[-2] != shape[-1]):
             sizes = ", ".join(f"{size}x{size}" for size in self.sizes)
             raise DataError(f"network {self.name!r} makes images of {sizes}, the data are {shape[-2]}x{shape[-1]}")
 
+
+AXES = {"points": ("dimensions",), "images": ("channels", "height", "width")}
 
 DEFAULTS = {"points": "mlp", "images": "dcgan"}
 """The network of each kind of data, where the variant has none of its own."""
@@ -105,7 +110,7 @@ NETWORKS.add(
             "prior": "uniform",
             "norm": "batch",
             "batch_size": 64,
-            "steps": 1000,
+            "steps": 1500,
         },
         sizes=(28, 32, 64),
     )

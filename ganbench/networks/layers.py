@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrize
+
+from ganbench.errors import DataError, UnknownNameError
+
+NORMS = ("none", "batch", "layer", "spectral")
 
 
 class BatchNorm(nn.Module):
@@ -22,30 +27,37 @@ class BatchNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
         self.eps = eps
-        self.gathered: list[tuple[Tensor, Tensor]] | None = None
+        self.gathered: list[tuple[int, Tensor, Tensor]] | None = None
         self.standing: tuple[Tensor, Tensor] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise each channel of x."""
         if self.gathered is not None:
             axes = [axis for axis in range(x.dim()) if axis != 1]
-            self.gathered.append((x.mean(axes), x.square().mean(axes)))
+            variance, mean = torch.var_mean(x.double(), axes, correction=0)
+            self.gathered.append((x.numel() // x.shape[1], mean, variance))
         if self.standing is not None:
             return F.batch_norm(x, *self.standing, self.weight, self.bias, eps=self.eps)
         return F.batch_norm(x, None, None, self.weight, self.bias, training=True, eps=self.eps)
 
     def settle(self) -> None:
-        """Take the statistics of everything seen since gathering began: mean, and variance about that mean."""
-        means, squares = zip(*self.gathered or [], strict=True)
-        mean = torch.stack(means).double().mean(0)
-        variance = torch.stack(squares).double().mean(0) - mean.square()
-        self.standing = mean.to(self.weight), variance.clamp_min(0).to(self.weight)
+        """Take the statistics of everything seen since gathering began: mean, and variance (ddof 0) about that mean.
+
+        Batches count by their size. The squares are taken about the means, for E x² - (E x)² cancels.
+        """
+        if not self.gathered:
+            raise DataError("standing statistics need at least one batch of latents, got none")
+        counts, means, variances = zip(*self.gathered, strict=True)
+        share = torch.tensor(counts, dtype=torch.float64, device=means[0].device)[:, None] / sum(counts)
+        mean = (share * torch.stack(means)).sum(0)
+        variance = (share * (torch.stack(variances) + (torch.stack(means) - mean).square())).sum(0)
+        self.standing = mean.to(self.weight), variance.to(self.weight)
         self.gathered = None
 
 
 @torch.no_grad()
 def standing_statistics(generator: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
-    """A copy of `generator` in eval mode, its batch norms holding the statistics over equal-sized latent batches.
+    """A copy of `generator` in eval mode, its batch norms holding the statistics over all latent batches.
 
     Brock et al. 2019 (BigGAN), appendix: the statistics belong to the weights that are sampled, be they the last or
     their moving average. Deeper layers gather while shallower ones still normalise by the batch, as in training.
@@ -63,6 +75,32 @@ def standing_statistics(generator: nn.Module, batches: Iterable[Tensor]) -> nn.M
     return copied.eval()
 
 
+class _PowerIteration(torch.autograd.Function):
+    """(W, u) → (u', v'), constants to autograd; with `keep`, u becomes u' in place.
+
+    A function of its own because `torch.func` runs its forward below the transforms: a plain `copy_` would be
+    refused under `torch.func.grad`, which is how gradient penalties are taken.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(matrix: Tensor, u: Tensor, keep: bool) -> tuple[Tensor, Tensor]:
+        v = F.normalize(matrix.mT @ u, dim=0)
+        new = F.normalize(matrix @ v, dim=0)
+        if keep:
+            u.copy_(new)
+        return new, v
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+        ctx.mark_non_differentiable(*output)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None, None]:
+        return None, None, None
+
+
 class SpectralNorm(nn.Module):
     """W / σ(W), σ by one power iteration for each forward pass in training. Miyato et al. 2018, algorithm 1.
 
@@ -78,12 +116,9 @@ class SpectralNorm(nn.Module):
     def forward(self, weight: Tensor) -> Tensor:
         """The normalised weight, of the weight's shape."""
         matrix = weight.flatten(1)
-        with torch.no_grad():
-            v = F.normalize(matrix.mT @ self.u, dim=0)
-            u = F.normalize(matrix @ v, dim=0)
-            if self.training:
-                self.u.copy_(u)
-        return weight / torch.dot(u, matrix @ v)
+        u, v = _PowerIteration.apply(matrix, self.u, self.training)
+        normed: Tensor = weight / torch.dot(u, matrix @ v)  # σ = uᵀ W v
+        return normed
 
 
 class Maxout(nn.Module):
@@ -114,6 +149,8 @@ def normalised(layer: nn.Linear | nn.Conv2d, norm: str, *, inner: bool = True) -
     Spectral norm goes on every layer; batch and layer norm on `inner` ones only (not on D's input layer, nor on
     what gives the logits: Radford et al. 2016). Layer norm is over all units of a sample.
     """
+    if norm not in NORMS:
+        raise UnknownNameError("norm", norm, NORMS)
     channels = layer.out_features if isinstance(layer, nn.Linear) else layer.out_channels
     if norm == "spectral":
         parametrize.register_parametrization(layer, "weight", SpectralNorm(layer.weight))

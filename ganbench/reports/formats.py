@@ -52,14 +52,14 @@ def wide(frame: pd.DataFrame, dataset: str) -> pd.DataFrame:
     several protocols has a column for each, headed by what tells them apart.
     """
     rows = [row for row in records(frame) if row["dataset"] == dataset]
-    heads = _heads(list(dict.fromkeys(_track(row) for row in rows)))
+    columns = heads(rows)
     lines: dict[tuple[str, str], dict[str, str]] = {}
     for row in rows:  # a leaderboard has its primary metric first, and in it the best first
         name = {"variant": row["variant"], "network": row["network"], "seeds": _seeds(row)}
         line = lines.setdefault((row["variant"], row["network"]), name)
-        line[heads[_track(row)]] = plus_minus(row["mean"], row["std"])
-    columns = ["variant", "network", "seeds", *heads.values()]
-    return pd.DataFrame(list(lines.values()), columns=columns).fillna(NONE)
+        line[columns[track_of(row)]] = plus_minus(row["mean"], row["std"])
+    order = ["variant", "network", "seeds", *columns.values()]
+    return pd.DataFrame(list(lines.values()), columns=order).fillna(NONE)
 
 
 def plus_minus(mean: float, std: float) -> str:
@@ -91,19 +91,21 @@ def _fixed(value: float, places: int) -> str:
     return f"{round(value, places) + 0.0:.{max(places, 0)}f}"  # + 0.0: no "-0"
 
 
-def _track(row: Row) -> tuple[str, ...]:
+def track_of(row: Row) -> tuple[str, ...]:
+    """The metric, protocol and versions of a row."""
     return tuple(row[column] for column in TRACK[1:])
 
 
-def _heads(tracks: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
-    """A column head for each (metric, protocol, versions)."""
-    words = {track: " ".join(track[1:]).split() for track in tracks}
-    heads = {}
-    for track in tracks:
-        others = [set(words[other]) for other in tracks if other[0] == track[0]]
-        own = [word for word in words[track] if not all(word in other for other in others)]
-        heads[track] = track[0] + (f" [{' '.join(own)}]" if len(others) > 1 else "")
-    return heads
+def heads(rows: Sequence[Row]) -> dict[tuple[str, ...], str]:
+    """A short name for each metric, protocol and versions among the rows: the metric's, and what tells it apart."""
+    tracks = list(dict.fromkeys(map(track_of, rows)))
+    return {track: _head(track, [other for other in tracks if other[0] == track[0]]) for track in tracks}
+
+
+def _head(track: tuple[str, ...], rivals: Sequence[tuple[str, ...]]) -> str:
+    words = [" ".join(rival[1:]).split() for rival in rivals]
+    own = [word for word in " ".join(track[1:]).split() if not all(word in other for other in words)]
+    return f"{track[0]} [{' '.join(own)}]" if len(rivals) > 1 else track[0]
 
 
 def _seeds(row: Row) -> str:

@@ -19,6 +19,7 @@ from PIL import Image
 
 from ganbench.reports import names
 from ganbench.reports.board import REAL, TRACK, Row, records
+from ganbench.reports.formats import heads, track_of
 from ganbench.store.artifacts import atomic_write
 
 DPI = 125
@@ -96,17 +97,18 @@ def leaderboard_figure(frame: pd.DataFrame, path: Path) -> None:
     panels = [tracks[start : start + columns] for start in range(0, len(tracks), columns)]
     heights = [max(len(rows) for rows in panel) * 0.26 + 0.6 for panel in panels] or [1.0]
     figure, all_axes = _figure(len(heights), columns, sum(heights) + 0.3, height_ratios=heights)
+    titles = heads(records(frame))
     several = frame["dataset"].nunique() > 1
-    for axes, rows in zip(all_axes, tracks, strict=False):
-        _panel(axes, records(rows), several)
+    for axes, rows in zip(all_axes, map(records, tracks), strict=False):
+        prefix = f"{rows[0]['dataset']}: " if several else ""
+        _panel(axes, rows, prefix + titles[track_of(rows[0])])
     for axes in all_axes[len(tracks) :]:
         axes.set_axis_off()
     figure.supxlabel("dot: mean   bar: 95 % interval   circle: a seed   dashed: real data", color=QUIET, fontsize=8)
     _write(figure, path)
 
 
-def _panel(axes: Axes, rows: Sequence[Row], with_dataset: bool) -> None:
-    metric, dataset = rows[0]["metric"], rows[0]["dataset"]
+def _panel(axes: Axes, rows: Sequence[Row], title: str) -> None:
     competing = [row for row in rows if row["variant"] != REAL]
     for row in rows:
         if row["variant"] == REAL:
@@ -121,8 +123,7 @@ def _panel(axes: Axes, rows: Sequence[Row], with_dataset: bool) -> None:
     axes.set_ylim(len(competing) - 0.4, -0.6)
     axes.grid(False, axis="y")
     _log_if_wide(axes, "x", np.array([value for row in rows for value in map(float, row["values"].split())]))
-    direction = names.direction(metric)
-    _title(axes, f"{f'{dataset}: ' if with_dataset else ''}{metric}, {direction} is better")
+    _title(axes, f"{title}, {names.direction(rows[0]['metric'])} is better")
 
 
 def _label(row: Row, rows: Sequence[Row]) -> str:

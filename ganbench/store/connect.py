@@ -47,20 +47,14 @@ def open_engine(url: URL, reading: bool) -> Engine:
     _check_file(path, reading)
     engine = _sqlite(path, _reading_mode(path) if reading else "mode=rwc")
     try:
-        _check_tables(engine, path, reading)
+        if not reading:
+            _prepare(engine, path)
+        with engine.connect() as connection:
+            _schema(connection, path)
     except BaseException:
         engine.dispose()
         raise
     return engine
-
-
-def _check_tables(engine: Engine, path: Path, reading: bool) -> None:
-    with engine.connect() as connection:
-        blank = _is_blank(connection, path)
-    if blank and reading:
-        raise _missing(str(path))
-    if not reading:
-        _prepare(engine, path)
 
 
 def _open_server(url: URL, reading: bool) -> Engine:
@@ -142,21 +136,18 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
-def _is_blank(connection: Connection, path: Path) -> bool:
-    """Whether the file holds nothing yet; StoreError where it is of another program or of a newer ganbench."""
-    owner, version, tables = (
-        connection.exec_driver_sql(query).scalar_one()
-        for query in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
-    )
-    if owner == APPLICATION_ID and version > SCHEMA:
+def _schema(connection: Connection, path: Path) -> int:
+    """The version of the file's tables, 0 where it has none yet; StoreError where it is newer than ours."""
+    version = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+    if version > SCHEMA:
         raise StoreError(f"{path} was made by a newer ganbench (schema {version}, known {SCHEMA}): update ganbench")
-    return bool(owner == 0 and tables == 0)
+    return version
 
 
 def _prepare(engine: Engine, path: Path) -> None:
     """Make the tables if they are not there, in one transaction: of several openers one makes them, all others wait."""
     with engine.connect().execution_options(writing=True) as connection, connection.begin():
-        if _is_blank(connection, path):
+        if _schema(connection, path) == 0:
             metadata.create_all(connection)
             connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA}")
             connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")

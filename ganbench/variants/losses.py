@@ -34,12 +34,13 @@ def non_saturating_g(fake: Tensor, h: H) -> Tensor:
 
 def least_squares_d(real: Tensor, fake: Tensor, h: H) -> Tensor:
     """½ E(D(x) - b)² + ½ E(D(G(z)) - a)². Mao et al. 2017, equation 2; a, b are label_fake, label_real."""
-    return ((real - h["label_real"]).square().mean() + (fake - h["label_fake"]).square().mean()) / 2
+    a, b = float(h["label_fake"]), float(h["label_real"])
+    return ((real - b).square().mean() + (fake - a).square().mean()) / 2
 
 
 def least_squares_g(fake: Tensor, h: H) -> Tensor:
     """½ E(D(G(z)) - c)². Mao et al. 2017, equation 2; c is label_generator."""
-    return (fake - h["label_generator"]).square().mean() / 2
+    return (fake - float(h["label_generator"])).square().mean() / 2
 
 
 def wasserstein_d(real: Tensor, fake: Tensor, h: H) -> Tensor:

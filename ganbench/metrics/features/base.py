@@ -66,7 +66,7 @@ class Extractor:
         """Features (n, dim) and logits (n, classes) or None, float32; grey images are repeated to three channels."""
         import torch
 
-        with torch.inference_mode():
+        with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
             parts = [self._network(_colour(batch.to(self._device))) for batch in images.split(BATCH)]
         logits = [part for _, part in parts if part is not None]
         return torch.cat([part for part, _ in parts]), torch.cat(logits) if logits else None
@@ -99,7 +99,7 @@ def state_dict(path: Path) -> dict[str, Tensor]:
 
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
+    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError, LookupError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise WeightsError(f"weights {path} are not a file of tensors: {reason}") from None
     if not isinstance(loaded, dict):

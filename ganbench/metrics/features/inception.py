@@ -62,10 +62,10 @@ def _check(path: Path) -> None:
         raise OSError(f"its checksum is {found}, not {expected}")
 
 
-def available(given: Path | None) -> bool:
-    """Whether the weights are given, cached, or can be downloaded now."""
+def available() -> bool:
+    """Whether the weights are cached, or can be downloaded now."""
     try:
-        _find(given)
+        _find(None)
     except WeightsError:
         return False
     return True
