@@ -82,8 +82,7 @@ class Registry(Generic[T]):
 
 def load_file(path: Path) -> None:
     """Run a user's Python file once, so that the variants, networks and the like that it declares are registered."""
-    path = path.resolve()
-    if path in _loaded:
+    if path.resolve() in _loaded:
         return
     if not path.is_file():
         raise SpecError(f"cannot load {path}: no such file")
@@ -96,4 +95,4 @@ def load_file(path: Path) -> None:
         raise
     except Exception as error:
         raise SpecError(f"cannot load {path}: {type(error).__name__}: {error}") from error
-    _loaded.add(path)
+    _loaded.add(path.resolve())

@@ -32,9 +32,8 @@ class _Model(BaseModel):
 
 
 class Status(enum.StrEnum):
-    """How far a run has come. Failures are results: each end has a name of its own, never a magic number."""
+    """How a run ended. Failures are results: each end has a name of its own, never a magic number."""
 
-    RUNNING = "running"
     COMPLETED = "completed"
     DIVERGED = "diverged"
     FAILED = "failed"

@@ -172,12 +172,17 @@ def _scores(measure: _Measure, protocol: Mapping[str, Scalar]) -> Iterator[Score
         )
 
 
+def check_shape(samples: Tensor, dataset: Dataset) -> None:
+    """SampleError where samples (n, ...) are not of the data set's shape."""
+    if tuple(samples.shape[1:]) != dataset.shape:
+        raise SampleError(
+            f"samples of shape {tuple(samples.shape[1:])} cannot be scored on {dataset.name}, which has {dataset.shape}"
+        )
+
+
 def _check(chunk: Tensor, dataset: Dataset) -> None:
     points = dataset.kind == "points"
-    if tuple(chunk.shape[1:]) != dataset.shape:
-        raise SampleError(
-            f"samples of shape {tuple(chunk.shape[1:])} cannot be scored on {dataset.name}, which has {dataset.shape}"
-        )
+    check_shape(chunk, dataset)
     if not points and chunk.dtype != torch.uint8:
         raise SampleError(f"images are scored as uint8, got {chunk.dtype}")
     if points and not chunk.isfinite().all():

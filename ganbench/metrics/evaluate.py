@@ -13,7 +13,7 @@ from ganbench.data import Dataset, find
 from ganbench.errors import DataError, SampleError
 from ganbench.lazy import np, torch
 from ganbench.metrics.base import Sampler
-from ganbench.metrics.engine import resolve, score
+from ganbench.metrics.engine import check_shape, resolve, score
 from ganbench.spec import Score, Scoring
 
 if TYPE_CHECKING:
@@ -22,16 +22,7 @@ if TYPE_CHECKING:
 
 CHUNK = 500
 KEYS = ("samples", "arr_0", "images", "data")
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    EOFError,
-    RuntimeError,
-    LookupError,
-    zipfile.BadZipFile,
-    zlib.error,
-    pickle.PickleError,
-)
+_DAMAGED = (EOFError, LookupError, zipfile.BadZipFile, zlib.error, pickle.PickleError)
 
 
 def evaluate(
@@ -69,6 +60,7 @@ def open_samples(source: Any, dataset: Dataset) -> Sampler:
     tensor = _points(tensor, name) if dataset.kind == "points" else _images(tensor, name)
     if len(tensor) == 0:
         raise SampleError(f"{name}: no samples in it")
+    check_shape(tensor, dataset)
 
     def sampler(n: int) -> Iterator[Tensor]:
         if n > len(tensor):

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Select, Table, delete, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from ganbench.errors import StoreError, UnknownNameError
-from ganbench.spec import RunRecord, RunSpec, Scalar, Status
+from ganbench.spec import RunRecord, RunSpec, Status
 from ganbench.store import connect
 from ganbench.store.tables import (
     RUN_COLUMNS,
@@ -93,15 +93,6 @@ class Store:
                     if row.status == Status.DIVERGED or row.scoring_key == scoring_keys[row.id]:
                         done.add(row.id)
         return done
-
-    def start(self, spec: RunSpec, provenance: Mapping[str, Scalar]) -> None:
-        """Note that an attempt at the run begins. A completed run stays completed: it is only scored anew."""
-        with self._writing() as connection:
-            known = _known(connection, spec.id)
-            values = {"attempts": (known.attempts if known else 0) + 1, "started_at": datetime.now(UTC)}
-            if known is None or known.status != Status.COMPLETED:
-                values |= {"status": Status.RUNNING.value, "error": None, "provenance": dict(provenance)}
-            _put(connection, spec, known is not None, values)
 
     def finish(self, record: RunRecord, scoring_key: str | None = None) -> None:
         """Store what came of a run, with its scores, in one transaction; doing it twice changes nothing more.
@@ -190,8 +181,8 @@ def _better(old: Status, new: Status) -> bool:
 
 
 def _known(connection: Connection, run_id: str) -> Any:
-    """Status and attempts of the run, locked until the transaction ends; None where the store has it not."""
-    query = select(runs.c.status, runs.c.attempts).where(runs.c.id == run_id).with_for_update()
+    """The row of the run's status, locked until the transaction ends; None where the store has it not."""
+    query = select(runs.c.status).where(runs.c.id == run_id).with_for_update()
     return connection.execute(query).one_or_none()
 
 

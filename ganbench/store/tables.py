@@ -51,8 +51,6 @@ runs = Table(
     Column("score_seconds", Double, nullable=False, default=0.0),
     Column("error", Text),
     Column("provenance", Json, nullable=False),
-    Column("attempts", Integer, nullable=False, default=1),
-    Column("started_at", DateTime(timezone=True)),
     Column("finished_at", DateTime(timezone=True)),
 )
 

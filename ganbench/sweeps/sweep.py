@@ -82,8 +82,9 @@ def run_sweep(spec: SweepSpec, store: Store, where: Surroundings, watch: Watch |
     if todo:
         tasks = _tasks(todo, {name: scoring for name, (scoring, _) in scorings.items()}, store, where, len(runs))
         board = Board(len(tasks))
+        perform = executor(where.executor, _workers(where, tasks[0].device, runs)).map
         with _told(watch, tasks, board, len(runs) - len(todo)) as tell, _stop_on_signals(board):
-            for record in executor(where.executor, _workers(where, tasks[0].device, runs)).map(tasks, board):
+            for record in perform(tasks, board):
                 store.finish(record, scorings[record.spec.dataset][1])
                 records.append(record)
                 tell.finished(record)

@@ -32,6 +32,6 @@ def input_gradient(critic: Critic, x: Tensor) -> Tensor:
 
 def gradient_penalty(critic: Critic, batch: Batch, fake: Tensor, h: Mapping[str, Any]) -> Tensor:
     """λ E(‖∇D(x̂)‖ - 1)², two-sided, λ the setting `gp`. Gulrajani et al. 2017, equation 3."""
-    slopes = input_gradient(critic, mix(batch.real, fake, batch.eps)).norm(dim=1)
-    weight: float = h["gp"]
-    return weight * (slopes - 1).square().mean()
+    slopes: Tensor = input_gradient(critic, mix(batch.real, fake, batch.eps)).norm(dim=1)
+    penalty: Tensor = h["gp"] * (slopes - 1).square().mean()
+    return penalty

@@ -112,11 +112,11 @@ def test_the_protocol_says_all_and_nothing_of_the_machine(grey, extractor: Extra
 def test_defaults_by_kind_of_data(grey, colour, monkeypatch: pytest.MonkeyPatch) -> None:
     from ganbench.metrics.features import inception
 
-    monkeypatch.setattr(inception, "available", lambda given: False)
+    monkeypatch.setattr(inception, "available", lambda: False)
     assert default_metrics(find("grid"), Scoring()) == ("modes", "high_quality", "kl", "jsd")
     assert default_metrics(grey, Scoring()) == ("parzen", "fd-efficientnet-lite0")
     assert default_metrics(colour, Scoring()) == ("fd-efficientnet-lite0",)
-    monkeypatch.setattr(inception, "available", lambda given: True)
+    monkeypatch.setattr(inception, "available", lambda: True)
     assert default_metrics(colour, Scoring()) == ("fid", "is")
     assert default_metrics(colour, _scoring(features="efficientnet-lite0")) == ("fd-efficientnet-lite0",)
 

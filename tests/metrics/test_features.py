@@ -106,7 +106,7 @@ def test_where_nothing_can_be_downloaded_one_line_says_what_to_do(monkeypatch: p
     with pytest.raises(WeightsError, match=r"--weights.*efficientnet-lite0") as caught:
         EXTRACTORS.get("inception").find(None)
     assert "\n" not in str(caught.value)
-    assert not inception.available(None)
+    assert not inception.available()
 
 
 def test_a_download_with_another_checksum_is_not_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def test_the_2014_pair_is_that_of_the_paper() -> None:
 def test_dcgan_is_initialised_as_its_paper_says() -> None:
     card = NETWORKS.get("dcgan")
     with rng.global_stream(0, "weights"):
-        nets = card.build((3, 64, 64), card.defaults)
+        nets = card.build((3, 64, 64), {**card.defaults, "width": 64})
     weights = torch.cat([p.flatten() for net in nets.values() for p in net.parameters() if p.dim() > 1])
     assert weights.std().item() == pytest.approx(0.02, rel=0.01)
     assert [layer.out_channels for layer in nets["D"] if isinstance(layer, nn.Conv2d)] == [64, 128, 256, 512]

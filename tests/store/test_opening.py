@@ -213,7 +213,6 @@ def server(tmp_path: Path) -> str:
 
 def test_a_server_is_a_store(server: str) -> None:
     with Store(server) as store:
-        store.start(RUN.spec, {})
         store.finish(RUN, "key")
         assert store.done({RUN.spec.id: "key"}) == {RUN.spec.id}
         assert store.folder("x") == Path("team.artifacts") / "x"

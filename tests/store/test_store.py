@@ -96,7 +96,7 @@ def test_scoring_again_replaces_the_value(store: Store) -> None:
         (Status.FAILED, Status.COMPLETED, False),
         (Status.FAILED, Status.INTERRUPTED, False),
         (Status.INTERRUPTED, Status.DIVERGED, False),
-        (Status.RUNNING, Status.FAILED, False),
+        (Status.INTERRUPTED, Status.FAILED, False),
     ],
 )
 def test_what_ended_better_is_kept(store: Store, old: Status, new: Status, kept: bool) -> None:
@@ -115,7 +115,7 @@ def test_a_failed_rescoring_leaves_the_scores(store: Store) -> None:
 
 
 def test_done_is_final_and_scored_under_the_key(store: Store) -> None:
-    ends = [Status.COMPLETED, Status.COMPLETED, Status.DIVERGED, Status.FAILED, Status.INTERRUPTED, Status.RUNNING]
+    ends = [Status.COMPLETED, Status.COMPLETED, Status.DIVERGED, Status.FAILED, Status.INTERRUPTED]
     runs = [spec(seed) for seed in range(len(ends) + 1)]
     for run, end in zip(runs, ends, strict=False):
         store.finish(record(run, end), "other" if run.seed == 1 else "key")
@@ -139,29 +139,6 @@ def test_done_over_more_runs_than_a_query_takes(store: Store) -> None:
 def columns(store: Store, *names: str) -> tuple:
     with sqlite3.connect(store.name) as connection:
         return connection.execute(f"SELECT {', '.join(names)} FROM runs").fetchone()
-
-
-def test_start_counts_attempts(store: Store) -> None:
-    for attempt in (1, 2):
-        store.start(spec(), {"device": "cpu"})
-        assert columns(store, "status", "attempts") == ("running", attempt)
-    store.finish(record(spec()))
-    status, attempts, started, finished = columns(store, "status", "attempts", "started_at", "finished_at")
-    assert (status, attempts) == ("completed", 2)
-    assert started <= finished
-
-
-def test_start_forgets_the_error_of_the_attempt_before(store: Store) -> None:
-    store.finish(record(spec(), Status.FAILED, error="boom"))
-    store.start(spec(), {})
-    assert columns(store, "status", "error") == ("running", None)
-
-
-def test_start_leaves_a_completed_run_completed(store: Store) -> None:
-    store.finish(record(spec(), provenance={"device": "cuda"}))
-    store.start(spec(), {"device": "cpu"})
-    assert store.get(spec().id).status is Status.COMPLETED
-    assert store.get(spec().id).provenance == {"device": "cuda"}
 
 
 def test_columns_name_the_run(store: Store) -> None:

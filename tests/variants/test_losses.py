@@ -74,7 +74,7 @@ EXPECTED = {  # what each variant's own phases give on nets that output case R, 
 
 
 def test_every_variant_has_its_case() -> None:
-    assert {card.name for card in VARIANTS} == EXPECTED.keys()
+    assert {card.name for card in VARIANTS if card.family != "own"} == EXPECTED.keys()
 
 
 @pytest.mark.parametrize("name", EXPECTED)
