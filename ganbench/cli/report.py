@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -14,18 +16,26 @@ EPILOG = """\b
 Examples:
   ganbench report csv -o leaderboard.csv
   ganbench report md --dataset ring --metric kl
+  ganbench report md --plot leaderboard.png
 """
 
 
 @click.command("report", epilog=EPILOG, short_help="Print the leaderboard of a store: csv or md.")
 @click.argument("form", metavar="csv|md", type=click.Choice(FORMATS))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to this file instead of stdout.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Also draw it, seeds and intervals, as this PNG.")
 @click.option("--dataset", help="Only these data sets, separated by commas.")
 @click.option("--metric", help="Only these metrics, separated by commas.")
 @click.option("--variant", help="Only these variants, separated by commas.")
 @options.store_option
 def command(
-    form: str, output: Path | None, dataset: str | None, metric: str | None, variant: str | None, store: str | None
+    form: str,
+    output: Path | None,
+    plot: Path | None,
+    dataset: str | None,
+    metric: str | None,
+    variant: str | None,
+    store: str | None,
 ) -> None:
     """The leaderboard: one row for each data set, protocol, metric, variant and network.
 
@@ -41,15 +51,23 @@ def command(
             opened, dataset=options.names(dataset), metric=options.names(metric), variant=options.names(variant)
         )
     text = formats.to_csv(frame) if form == "csv" else formats.to_markdown(frame)
+    if plot is not None:
+        from ganbench.reports import plots
+
+        with _writing(plot):
+            plots.leaderboard_figure(frame, plot)
     if output is None:
         click.echo(text, nl=False)
-    else:
-        _write(output, text)
+        return
+    with _writing(output):
+        output.write_text(text, encoding="utf-8")
 
 
-def _write(path: Path, text: str) -> None:
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Say which file was written; one that cannot be is one line."""
     try:
-        path.write_text(text, encoding="utf-8")
+        yield
     except OSError as error:
         raise click.UsageError(f"cannot write {path}: {error.strerror}") from None
     click.echo(f"written: {path}", err=True)

@@ -31,10 +31,11 @@ def hypers(variant: Variant, network: Network) -> dict[str, Hyper]:
 
 
 def defaults(variant: Variant, network: Network) -> dict[str, Scalar]:
-    """The settings of the pair: each hyperparameter's own default, the network's, then the variant's presets."""
+    """The settings of the pair: each hyperparameter's default, the network's, the variant's presets, the tuned ones."""
     known = hypers(variant, network)
     values: dict[str, Scalar] = {name: hyper.default for name, hyper in known.items()}
-    for layer in (network.defaults, *(variant.presets.get(key, {}) for key in ("", network.kind, network.name))):
+    presets = (variant.presets.get(key, {}) for key in ("", network.kind, network.name))
+    for layer in (network.defaults, *presets, network.tuned):
         values |= {name: value for name, value in layer.items() if name in known}
     return values
 

@@ -55,7 +55,7 @@ DCGAN = VARIANTS.add(
         phases=NON_SATURATING.phases,
         presets={
             "": {"lr": 2e-4, "beta1": 0.5, "beta2": 0.999, "batch_size": 128},
-            "dcgan": {"norm": "batch", "prior": "uniform", "width": 64},
+            "dcgan": {"norm": "batch", "prior": "uniform"},
         },
         networks={"images": "dcgan"},
         doc="The non-saturating loss on strided convolutions with batch norm in both players, N(0, .02) weights.",

@@ -36,6 +36,9 @@ def test_presets_depend_on_the_kind_of_data() -> None:
     ring = expand(sweep(seeds=1))[2]
     images = expand(sweep(seeds=1, datasets=["mnist"]))[2]
     assert (ring.settings["gp"], images.settings["gp"]) == (0.1, 10)
+    assert (images.network, images.settings["lr"]) == ("dcgan-mini", 1e-3)
+    paper = expand(sweep(seeds=1, datasets=["mnist"], networks=["dcgan"]))[2]
+    assert (paper.network, paper.settings["lr"], paper.settings["width"]) == ("dcgan", 1e-4, 64)
     assert images.settings["n_dis"] == 5
     assert images.settings["norm"] != "batch"  # Gulrajani et al.: no batch norm in the critic
 
