@@ -8,28 +8,15 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from ganbench.lazy import attach
+
 if TYPE_CHECKING:
     from ganbench import data, metrics, testing
     from ganbench.api import leaderboard, sweep
-    from ganbench.metrics.evaluate import evaluate
+    from ganbench.metrics.samples import evaluate
     from ganbench.variants import VARIANTS, Batch, Hyper, Phase, Variant, discriminator, generator, variant
 
 __version__ = "0.1.0"
-
-_HOMES = {
-    "sweep": "ganbench.api",
-    "leaderboard": "ganbench.api",
-    "evaluate": "ganbench.metrics",
-    "variant": "ganbench.variants",
-    "VARIANTS": "ganbench.variants",
-    "Variant": "ganbench.variants",
-    "Phase": "ganbench.variants",
-    "Batch": "ganbench.variants",
-    "Hyper": "ganbench.variants",
-    "discriminator": "ganbench.variants",
-    "generator": "ganbench.variants",
-}
-_ROOMS = ("data", "metrics", "testing")
 
 __all__ = [
     "VARIANTS",
@@ -49,9 +36,23 @@ __all__ = [
 ]
 
 
+_api = attach(
+    __name__,
+    {
+        "sweep": "ganbench.api",
+        "leaderboard": "ganbench.api",
+        "evaluate": "ganbench.metrics.samples",
+        "variant": "ganbench.variants",
+        "VARIANTS": "ganbench.variants",
+        "Variant": "ganbench.variants",
+        "Phase": "ganbench.variants",
+        "Batch": "ganbench.variants",
+        "Hyper": "ganbench.variants",
+        "discriminator": "ganbench.variants",
+        "generator": "ganbench.variants",
+    },
+)
+
+
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    if name in _ROOMS:
-        return importlib.import_module(f"ganbench.{name}")
-    raise AttributeError(f"module 'ganbench' has no attribute {name!r}")
+    return importlib.import_module(f"ganbench.{name}") if name in ("data", "metrics", "testing") else _api(name)

@@ -7,6 +7,7 @@ it from here; a module that defines `nn.Module` classes imports torch directly a
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,20 @@ class _Lazy(ModuleType):
         return value
 
 
+def attach(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
+    """A `__getattr__` for `package`: the names of `homes` are imported from their modules when asked for.
+
+    No name may be that of a sub-module, which importing the sub-module would bind in its place.
+    """
+
+    def load(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(homes[name]), name)
+
+    return load
+
+
 if TYPE_CHECKING:
     import numpy as np
     import torch
@@ -31,4 +46,4 @@ else:
     torch = _Lazy("torch")
     F = _Lazy("torch.nn.functional")
 
-__all__ = ["F", "np", "torch"]
+__all__ = ["F", "attach", "np", "torch"]

@@ -85,3 +85,12 @@ def test_the_door_opens_fast(arguments: list[str]) -> None:
         return time.perf_counter() - started
 
     assert min(seconds() for _ in range(7)) < 0.3
+
+
+@pytest.mark.parametrize("room", ["data", "metrics"])
+def test_no_function_has_the_name_of_a_module(room: str) -> None:
+    """`from ganbench.data import minibatches` must not depend on whether a module of that name was imported before."""
+    import importlib
+
+    names = set(importlib.import_module(f"ganbench.{room}").__all__)
+    assert not names & {path.stem for path in (PACKAGE / room).glob("*.py")}

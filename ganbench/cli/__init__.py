@@ -42,7 +42,7 @@ def ganbench() -> None:
     """Train, score and rank generative adversarial networks.
 
     \b
-    ganbench sweep                     the embedded default: mixtures of Gaussians, about a minute
+    ganbench sweep                     the embedded default: mixtures of Gaussians, a minute or two
     ganbench report csv                the leaderboard of the store
     ganbench list variants             what can be trained
     """

@@ -54,7 +54,7 @@ def command(
 ) -> None:
     """Train and score every variant on every data set with every configuration and seed, and rank them.
 
-    With no SPEC and no options: the embedded default, variants on mixtures of Gaussians in about a minute. Options
+    With no SPEC and no options: the embedded default, variants on mixtures of Gaussians in a minute or two. Options
     given beside a SPEC win over it. Everything finished is kept in the store and is never trained twice.
     """
     from ganbench.cli import leaderboard, progress

@@ -47,7 +47,7 @@ class Dataset:
 
         if self.kind != "points":
             raise DataError(f"{self.name} holds images: it has no known density")
-        return mixtures.of(self)
+        return mixtures.of(self.name.partition(":")[0], self.parameters)
 
     def images(self, split: str, root: Path | None = None) -> Tensor:
         """uint8 (n, channels, height, width) of a split of an image set; `root` as --data-root."""

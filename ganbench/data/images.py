@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
 import torch
 from torch import Tensor
 
+from ganbench.data.cache import cache_folder
 from ganbench.errors import DataError
 
 HOLDOUT = {"cifar10": 5_000, "cifar100": 5_000}
@@ -34,11 +34,6 @@ def load(name: str, split: str, root: Path | None) -> tuple[Tensor, Tensor]:
     kept = len(images) - HOLDOUT.get(name, HOLDOUT_DEFAULT)
     part = {"train": slice(kept), "valid": slice(kept, None)}.get(split, slice(None))
     return images[part], labels[part]
-
-
-def cache_folder() -> Path:
-    """Where downloads go: $GANBENCH_CACHE, or the user's cache folder."""
-    return Path(os.environ.get("GANBENCH_CACHE") or platformdirs.user_cache_dir("ganbench"))
 
 
 def _root_of_environment() -> Path | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ganbench import rng
-from ganbench.data.base import Dataset
 from ganbench.errors import DataError
 
 
@@ -74,9 +75,9 @@ def _count(value: int, name: str) -> int:
     return value
 
 
-FAMILIES = {"ring": ring, "grid": grid}
+FAMILIES: dict[str, Callable[..., Mixture]] = {"ring": ring, "grid": grid}
 
 
-def of(dataset: Dataset) -> Mixture:
-    """The mixture that a data set's name and parameters describe."""
-    return FAMILIES[dataset.name.partition(":")[0]](**dataset.parameters)
+def of(family: str, parameters: Mapping[str, Any]) -> Mixture:
+    """The mixture of a family of that name with these parameters."""
+    return FAMILIES[family](**parameters)

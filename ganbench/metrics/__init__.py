@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ganbench.lazy import attach
 from ganbench.metrics.base import METRICS
 from ganbench.metrics.features.base import EXTRACTORS
 
 if TYPE_CHECKING:
-    from ganbench.metrics.evaluate import evaluate
     from ganbench.metrics.frechet import fid
-    from ganbench.metrics.inception_score import inception_score
-    from ganbench.metrics.mode_coverage import mode_coverage
+    from ganbench.metrics.isc import inception_score
+    from ganbench.metrics.modes import mode_coverage
     from ganbench.metrics.parzen import parzen_log_likelihood
+    from ganbench.metrics.samples import evaluate
 
 __all__ = [
     "EXTRACTORS",
@@ -25,18 +25,13 @@ __all__ = [
     "parzen_log_likelihood",
 ]
 
-_HOMES = {
-    "evaluate": "evaluate",
-    "fid": "frechet",
-    "inception_score": "inception_score",
-    "mode_coverage": "mode_coverage",
-    "parzen_log_likelihood": "parzen",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        value = getattr(importlib.import_module(f"ganbench.metrics.{_HOMES[name]}"), name)
-        globals()[name] = value  # over the sub-module of the same name, which importing it has bound
-        return value
-    raise AttributeError(f"module 'ganbench.metrics' has no attribute {name!r}")
+__getattr__ = attach(
+    __name__,
+    {
+        "evaluate": "ganbench.metrics.samples",
+        "fid": "ganbench.metrics.frechet",
+        "inception_score": "ganbench.metrics.isc",
+        "mode_coverage": "ganbench.metrics.modes",
+        "parzen_log_likelihood": "ganbench.metrics.parzen",
+    },
+)

@@ -10,6 +10,7 @@ from filelock import FileLock
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from ganbench.data.cache import cache_folder
 from ganbench.metrics.moments import Gaussian, Moments
 from ganbench.spec import digest
 
@@ -63,8 +64,6 @@ def _compute(dataset: Dataset, split: str, n: int, extractor: Extractor, root: P
 
 
 def _folder() -> Path:
-    from ganbench.data.images import cache_folder
-
     return cache_folder() / "reference"
 
 

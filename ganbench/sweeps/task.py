@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import platform
 import time
@@ -141,11 +142,9 @@ def provenance(task: Task) -> dict[str, Scalar]:
     """Where and with what a run was made: not part of its identity."""
     import torch
 
-    import ganbench
-
     device = torch.device(task.device)
     return {
-        "ganbench": ganbench.__version__,
+        "ganbench": importlib.metadata.version("ganbench"),
         "torch": str(torch.__version__),
         "python": platform.python_version(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ganbench.data import DATASETS, find, minibatches, real_samples
-from ganbench.data.minibatches import _Images
+from ganbench.data.batches import _Images
 from ganbench.errors import DataError
 
 CPU = torch.device("cpu")

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ganbench.data.cache import cache_folder
 from ganbench.errors import WeightsError
 from ganbench.metrics.features.base import EXTRACTORS, Card, Network, state_dict, weights_hash
 
@@ -20,10 +21,7 @@ TIMEOUT = 10  # seconds
 
 def cached() -> Path:
     """Where the weights lie once they were downloaded."""
-    import platformdirs
-
-    folder = Path(os.environ.get("GANBENCH_CACHE") or platformdirs.user_cache_dir("ganbench"))
-    return folder / "weights" / FILE
+    return cache_folder() / "weights" / FILE
 
 
 def _find(given: Path | None) -> Path:

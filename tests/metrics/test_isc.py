@@ -11,7 +11,7 @@ from torch_fidelity.metric_isc import isc_features_to_metric
 
 from ganbench.errors import SampleError
 from ganbench.metrics import inception_score
-from ganbench.metrics.inception_score import _Splits
+from ganbench.metrics.isc import _Splits
 
 
 def _logits(n: int = 1003, classes: int = 1008, scale: float = 3.0) -> torch.Tensor:

@@ -15,7 +15,7 @@ from PIL import Image
 from ganbench.data import find, ring
 from ganbench.errors import SampleError
 from ganbench.metrics import evaluate
-from ganbench.metrics.evaluate import open_samples
+from ganbench.metrics.samples import open_samples
 
 
 def _images(n: int = 40) -> np.ndarray:
