@@ -26,8 +26,11 @@ def show(store: Store, outcome: Outcome, named: str | None) -> None:
     from ganbench.reports.formats import wide
 
     click.echo(_done(outcome, store))
-    frame = leaderboard(store, datasets := sorted({store.get(run_id).spec.dataset for run_id in outcome.run_ids}))
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    datasets = [name for name in outcome.datasets if name in store.names()["dataset"]]
+    if not datasets:
+        return
+    frame = leaderboard(store, datasets)
+    console = Console(width=None if sys.stdout.isatty() else 160, markup=False, highlight=False)
     for dataset in datasets:
         rows = wide(frame, dataset)
         table = Table(title=dataset, box=box.SIMPLE_HEAD, title_justify="left")

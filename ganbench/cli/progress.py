@@ -27,7 +27,7 @@ MAX_LINES = 8
 
 def watch() -> Watch:
     """The live table where stderr is a terminal, plain lines where it is not."""
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False, highlight=False)
     return _Live(console) if console.is_terminal else _Lines()
 
 

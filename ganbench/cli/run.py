@@ -65,6 +65,7 @@ def command(
     with Store(store) as opened:
         outcome = run_sweep(spec, opened, where, None if quiet else progress.watch())
         if not quiet:
+            known = opened.statuses()
             for run_id in outcome.run_ids[1:]:
-                click.echo(summary(opened, run_id))
+                click.echo(summary(opened, run_id) if run_id in known else "interrupted before it began")
     leaderboard.leave(outcome)

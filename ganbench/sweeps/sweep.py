@@ -55,8 +55,9 @@ class Watch(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a sweep did: its runs' ids in order, the records made now, and how many were done before."""
+    """What a sweep did: its data sets, its runs' ids in order, the records made now, how many were done before."""
 
+    datasets: tuple[str, ...]
     run_ids: tuple[str, ...]
     records: tuple[RunRecord, ...]
     skipped: int
@@ -76,7 +77,7 @@ def run_sweep(spec: SweepSpec, store: Store, where: Surroundings, watch: Watch |
     for path in where.load:
         load_file(path)
     runs = expand(spec)
-    scorings = {name: _scoring(find(name), spec.scoring) for name in {run.dataset for run in runs}}
+    scorings = {name: _scoring(find(name), spec.scoring) for name in dict.fromkeys(run.dataset for run in runs)}
     todo = _todo(runs, {name: key for name, (_, key) in scorings.items()}, store)
     records: list[RunRecord] = []
     if todo:
@@ -88,7 +89,7 @@ def run_sweep(spec: SweepSpec, store: Store, where: Surroundings, watch: Watch |
                 store.finish(record, scorings[record.spec.dataset][1])
                 records.append(record)
                 tell.finished(record)
-    return Outcome(tuple(run.id for run in runs), tuple(records), len(runs) - len(todo))
+    return Outcome(tuple(scorings), tuple(run.id for run in runs), tuple(records), len(runs) - len(todo))
 
 
 def _scoring(dataset: Dataset, scoring: Scoring) -> tuple[Scoring, str]:
