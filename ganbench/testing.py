@@ -42,7 +42,8 @@ def _tensors(state: RunState) -> dict[str, Tensor]:
     return {f"{name}.{key}": tensor for name, player in state.players.items() for key, tensor in player.tensors()}
 
 
-def _differing(one: RunState, other: RunState) -> list[str]:
+def differing(one: RunState, other: RunState) -> list[str]:
+    """Names of the tensors, of all that training changes, in which two runs differ."""
     theirs = _tensors(other)
     return [key for key, tensor in _tensors(one).items() if not torch.equal(tensor, theirs[key])]
 
@@ -50,8 +51,8 @@ def _differing(one: RunState, other: RunState) -> list[str]:
 def same_seed_same_result(name: str, dataset: str, settings: Mapping[str, Scalar]) -> None:
     """Two runs of one spec agree bit for bit; another seed does not."""
     one, again, other = (train(_spec(name, dataset, settings, seed=seed), find(dataset))[1] for seed in (0, 0, 1))
-    assert not _differing(one, again), f"{name}: two runs of one seed differ in {_differing(one, again)}"
-    assert _differing(one, other), f"{name}: the seed changes nothing"
+    assert not differing(one, again), f"{name}: two runs of one seed differ in {differing(one, again)}"
+    assert differing(one, other), f"{name}: the seed changes nothing"
 
 
 def resumes_bit_for_bit(name: str, dataset: str, settings: Mapping[str, Scalar]) -> None:
@@ -72,7 +73,7 @@ def resumes_bit_for_bit(name: str, dataset: str, settings: Mapping[str, Scalar])
         assert status is Status.INTERRUPTED, f"{name}: did not stop when asked"
         status, resumed = train(spec, data, checkpoint=path)
     assert status is Status.COMPLETED, f"{name}: ended {status} after a resume"
-    assert not _differing(whole, resumed), f"{name}: resumed differs in {_differing(whole, resumed)}"
+    assert not differing(whole, resumed), f"{name}: resumed differs in {differing(whole, resumed)}"
     assert torch.equal(whole.curves, resumed.curves), f"{name}: curves differ after a resume"
 
 
