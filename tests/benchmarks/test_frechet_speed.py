@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import statistics
 import time
 from collections.abc import Iterator
 
@@ -45,12 +46,12 @@ def _by_sqrtm(a: Gaussian, b: Gaussian) -> float:
 @pytest.mark.speed
 @pytest.mark.usefixtures("_all_cores")
 def test_ten_times_faster_than_sqrtm_and_equal(benchmark: BenchmarkFixture) -> None:
-    """Agreement 1e-6 and a ratio of 10, the best of three against one run of sqrtm."""
+    """Agreement 1e-6 and a ratio of 10, the median of three against one run of sqrtm."""
     a, b = _gaussian(0), _gaussian(1)
     started = time.perf_counter()
     expected = _by_sqrtm(a, b)
     theirs = time.perf_counter() - started
-    ours = min(_seconds(a, b) for _ in range(3))
+    ours = statistics.median(_seconds(a, b) for _ in range(3))
     assert benchmark.pedantic(frechet_distance, (a, b), rounds=3) == pytest.approx(expected, abs=1e-6)
     print(f"sqrtm {theirs:.2f} s, ours {ours:.2f} s, ratio {theirs / ours:.1f}")  # noqa: T201
     assert theirs / ours >= 10

@@ -18,7 +18,7 @@ from ganbench.data import find
 from ganbench.training.loop import train
 from ganbench.training.settings import resolve
 
-WIDTH, BATCH, LATENT, LR = 128, 512, 16, 1e-3
+WIDTH, BATCH, LATENT, LR = 64, 128, 2, 2e-3  # the default ring run
 SETTINGS = {"width": WIDTH, "batch_size": BATCH, "latent_dim": LATENT, "lr": LR}
 
 
@@ -93,7 +93,7 @@ def wall(command: list[str], cwd: Path) -> float:
 @pytest.mark.speed
 def test_a_sweep_of_16_runs_beats_16_plain_loops_in_sequence(benchmark, tmp_path: Path) -> None:
     """Whole processes, start-up, scoring and storing included; the plain loop with PyTorch's default threads."""
-    steps = "1500"
+    steps = "3000"
     settings = [part for key, value in SETTINGS.items() for part in ("--set", f"{key}={value}")]
     sweep = [sys.executable, "-m", "ganbench", "sweep", "--quiet", "--variant", "ns", "--dataset", "ring",
              "--seeds", "16", "--steps", steps, "--device", "cpu", *settings]  # fmt: skip
