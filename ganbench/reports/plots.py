@@ -26,6 +26,7 @@ DPI = 125
 WIDTH = 6.4  # inches: 800 pixels
 INK, QUIET, FAINT = "#22303c", "#6b7a88", "#e4e9ee"
 COLOURS = ("#0f766e", "#d9682b", "#4f46e5", "#be185d", "#65a30d")
+ARROWS = {"higher": "↑", "lower": "↓"}
 LOG_FROM = 50
 """Positive values whose largest is this many times the smallest are drawn on a logarithmic axis."""
 
@@ -104,7 +105,11 @@ def leaderboard_figure(frame: pd.DataFrame, path: Path) -> None:
         _panel(axes, rows, prefix + titles[track_of(rows[0])])
     for axes in all_axes[len(tracks) :]:
         axes.set_axis_off()
-    figure.supxlabel("dot: mean   bar: 95 % interval   circle: a seed   dashed: real data", color=QUIET, fontsize=8)
+    figure.supxlabel(
+        "dot: mean   bar: 95 % interval   circle: a seed   dashed: real data   ↑ higher is better, ↓ lower",
+        color=QUIET,
+        fontsize=8,
+    )
     _write(figure, path)
 
 
@@ -123,7 +128,7 @@ def _panel(axes: Axes, rows: Sequence[Row], title: str) -> None:
     axes.set_ylim(len(competing) - 0.4, -0.6)
     axes.grid(False, axis="y")
     _log_if_wide(axes, "x", np.array([value for row in rows for value in map(float, row["values"].split())]))
-    _title(axes, f"{title}, {names.direction(rows[0]['metric'])} is better")
+    _title(axes, f"{title} {ARROWS[names.direction(rows[0]['metric'])]}")
 
 
 def _label(row: Row, rows: Sequence[Row]) -> str:

@@ -129,7 +129,7 @@ def test_the_leaderboard_shows_means_intervals_and_seeds(store: Store, add, tmp_
     add("lost", [Status.DIVERGED])
     plots.leaderboard_figure(leaderboard(store), tmp_path / "l.png")
     axes = drawn[0]
-    assert axes.get_title("left") == "kl, lower is better"
+    assert axes.get_title("left") == "kl ↓"
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["b", "a (mlp)", "a (deep)", "lost – no score"]
     assert axes.get_ylim()[0] > axes.get_ylim()[1]  # the best on top
     real, interval, mean = axes.lines[:3]
@@ -148,7 +148,7 @@ def test_the_leaderboard_has_a_panel_a_metric_and_data_set(
     add("a", [8.0], "modes")
     add("a", [0.5], protocol="test")
     plots.leaderboard_figure(leaderboard(store), tmp_path / "l.png")
-    titles = ["kl [split=test], lower is better", "kl [split=train], lower is better", "modes, higher is better", ""]
+    titles = ["kl [split=test] ↓", "kl [split=train] ↓", "modes ↑", ""]
     assert [axes.get_title("left") for axes in drawn] == titles
     assert [axes.get_xscale() for axes in drawn[:3]] == ["linear", "log", "linear"]
     assert [axes.axison for axes in drawn] == [True, True, True, False]
