@@ -42,9 +42,10 @@ def sweep(**fields) -> SweepSpec:
     return SweepSpec.parse(given | {"scoring": {"metrics": ["modes", "kl"], "samples": 200}} | fields)
 
 
-@pytest.fixture
-def bad(tmp_path: Path) -> Path:
-    path = tmp_path / "bad_variants.py"
+@pytest.fixture(scope="module")
+def bad(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Loaded once: a name is registered once a process."""
+    path = tmp_path_factory.mktemp("bad") / "bad_variants.py"
     path.write_text(BAD)
     load_file(path)
     return path
