@@ -7,7 +7,6 @@ import multiprocessing.connection
 import os
 import signal
 import threading
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -17,9 +16,6 @@ from ganbench.errors import UnknownNameError
 from ganbench.spec import RunRecord, Status
 from ganbench.sweeps.board import NOT_STARTED, Board
 from ganbench.sweeps.task import Task, perform
-
-MAX_CRASHES = 2
-"""A run whose worker died this often is failed: it would go on killing workers."""
 
 
 class Executor(Protocol):
@@ -43,7 +39,7 @@ class Inline:
 
 
 class Processes:
-    """In `workers` processes. A worker that dies takes its run with it; the run is tried again, then failed."""
+    """In `workers` processes. A worker that dies takes its run with it; the run is tried again, alone, then failed."""
 
     def __init__(self, workers: int) -> None:
         self._workers = workers
@@ -51,14 +47,20 @@ class Processes:
     def map(self, tasks: Sequence[Task], board: Board) -> Iterator[RunRecord]:
         """See Executor."""
         waiting = dict(enumerate(tasks))
-        crashes: Counter[int] = Counter()
         while waiting and not board.stopping:
             yield from self._until_broken(waiting, board)
             for index in [index for index in waiting if board.step(index) != NOT_STARTED]:
-                crashes[index] += 1
-                board.set(index, NOT_STARTED)
-                if crashes[index] == MAX_CRASHES:
-                    yield _crashed(waiting.pop(index))
+                yield from self._alone(index, waiting, board)
+
+    def _alone(self, index: int, waiting: dict[int, Task], board: Board) -> Iterator[RunRecord]:
+        """Try a run again that was under way when a worker died: by itself, so that no other pays for it."""
+        suspect = {index: waiting[index]}
+        yield from self._until_broken(suspect, board)
+        if suspect and not board.stopping:
+            yield _crashed(waiting[index])
+            suspect.clear()
+        if not suspect:
+            del waiting[index]
 
     def _until_broken(self, waiting: dict[int, Task], board: Board) -> Iterator[RunRecord]:
         """Perform what waits until all is done or a worker dies; what is done is taken out of `waiting`."""
@@ -112,7 +114,7 @@ def _crashed(task: Task) -> RunRecord:
     return RunRecord(
         spec=task.spec,
         status=Status.FAILED,
-        error=f"its worker process died {MAX_CRASHES} times (killed, or out of memory?)",
+        error="its worker process died twice, the second time with no other run (killed, or out of memory?)",
     )
 
 
