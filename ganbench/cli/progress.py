@@ -75,9 +75,7 @@ class _Live:
     """Runs done, steps a second, time left, the running runs, and the best so far."""
 
     def __init__(self, console: Console) -> None:
-        self._live = Live(
-            console=console, get_renderable=self._render, refresh_per_second=4, transient=True, redirect_stdout=False
-        )
+        self._console = console
         self._best = _Best()
         self._done: list[RunRecord] = []
 
@@ -86,6 +84,14 @@ class _Live:
         self._ended: set[str] = set()
         self._started = time.monotonic()
         self._first: dict[int, int] = {}  # step at which a task was first seen: it may come from a checkpoint
+        # made here, not before: it renders as soon as it is made
+        self._live = Live(
+            console=self._console,
+            get_renderable=self._render,
+            refresh_per_second=4,
+            transient=True,
+            redirect_stdout=False,
+        )
         self._live.start()
 
     def finished(self, record: RunRecord) -> None:
