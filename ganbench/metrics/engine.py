@@ -36,9 +36,10 @@ def resolve(dataset: Dataset, scoring: Scoring) -> Scoring:
 
 
 def default_metrics(dataset: Dataset, scoring: Scoring) -> tuple[str, ...]:
-    """Points: mode coverage. Images: Parzen where they are small and grey; FID and IS on colour where Inception's
+    """The metrics of a data set, where none are named.
 
-    weights can be had, else the Fréchet distance on EfficientNet-Lite0 (or on the extractor that `features` names).
+    Points: mode coverage. Images: Parzen where they are small and grey; FID and IS on colour where Inception's weights
+    can be had, else the Fréchet distance on EfficientNet-Lite0 (or on the extractor that `features` names).
     """
     if dataset.kind == "points":
         return ("modes", "high_quality", "kl", "jsd")
