@@ -92,8 +92,16 @@ class Scoring(_Model):
 
     metrics: tuple[str, ...] | None = None
     samples: int | None = Field(None, ge=1, description="generated samples a metric sees; None: each metric's own")
-    features: str | None = Field(None, description="feature extractor of the Fréchet distance and its kin")
-    weights: Path | None = Field(None, description="weights file of the feature extractor")
+    features: str | None = Field(None, description="feature extractor of metrics that take any")
+    weights: dict[str, Path] = Field(default_factory=dict, description='weights files by extractor; "": the one in use')
+    resize: str | None = Field(None, description="how images are brought to an extractor's size; None: its default")
+    dtype: str = Field("float32", description="what extractors compute in")
+    split: str | None = Field(None, description="real data that scores are held against; None: each metric's own")
+
+    @field_validator("weights", mode="before")
+    @classmethod
+    def _one_file(cls, value: object) -> object:
+        return {"": value} if isinstance(value, str | Path) else {} if value is None else value
 
 
 class SweepSpec(_Model):

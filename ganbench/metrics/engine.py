@@ -8,70 +8,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganbench.data import Dataset
-from ganbench.errors import SampleError, SpecError
+from ganbench.errors import SampleError
 from ganbench.lazy import torch
-from ganbench.metrics.base import Accumulator, Context, Metric, Sampler, for_kind, metric_of
-from ganbench.metrics.features.base import EXTRACTORS, Extractor, loaded, weights_hash
+from ganbench.metrics.base import Accumulator, Context, Metric, Progress, Sampler
+from ganbench.metrics.choice import Request, requests, resolve, source, weights_of
+from ganbench.metrics.features.base import Extractor, loaded
+from ganbench.metrics.reference import Reference, count
 from ganbench.spec import Scalar, Score, Scoring, digest
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-PARZEN_DIMENSIONS = 1024
-"""Above so many pixels the Parzen estimate says nothing, and is not asked for by default."""
+__all__ = ["resolve", "score", "scoring_key"]
 
 
-def resolve(dataset: Dataset, scoring: Scoring) -> Scoring:
-    """`scoring` with its metrics named; unknown ones, ones for other data, too few samples, are errors now."""
-    names = scoring.metrics if scoring.metrics is not None else default_metrics(dataset, scoring)
-    if not names:
-        raise SpecError("no metrics are named: leave them out for those of the data set, or name some")
-    for name in names:
-        card = for_kind(metric_of(name), name, dataset.kind)
-        if scoring.samples is not None and scoring.samples < card.minimum:
-            raise SampleError(f"metric {name!r} needs at least {card.minimum} samples, got {scoring.samples}")
-        if card.extractor:
-            EXTRACTORS.get(card.extractor).find(scoring.weights)
-    return scoring.model_copy(update={"metrics": tuple(names), "features": None})
-
-
-def default_metrics(dataset: Dataset, scoring: Scoring) -> tuple[str, ...]:
-    """The metrics of a data set, where none are named.
-
-    Points: mode coverage. Images: Parzen where they are small and grey; FID and IS on colour where Inception's weights
-    can be had, else the Fréchet distance on EfficientNet-Lite0 (or on the extractor that `features` names).
-    """
-    if dataset.kind == "points":
-        return ("modes", "high_quality", "kl", "jsd")
-    channels, height, width = dataset.shape
-    grey = channels == 1
-    parzen = ("parzen",) if grey and height * width <= PARZEN_DIMENSIONS else ()
-    return (*parzen, *_feature_metrics(grey, scoring))
-
-
-def _feature_metrics(grey: bool, scoring: Scoring) -> tuple[str, ...]:
-    from ganbench.metrics.features import inception
-
-    if scoring.features is not None:
-        EXTRACTORS.get(scoring.features)
-        return ("fid", "is") if scoring.features == "inception" else (f"fd-{scoring.features}",)
-    # Inception on grey digits is "pretty meaningless" to its own maintainers: it is there when asked for
-    if not grey and (scoring.weights is not None or inception.available()):
-        return ("fid", "is")
-    return ("fd-efficientnet-lite0",)
-
-
-def scoring_key(dataset: Dataset, scoring: Scoring) -> str:
+def scoring_key(dataset: Dataset, scoring: Scoring, root: Path | None = None) -> str:
     """A digest of all that determines the scores of a run, given a resolved scoring."""
-    names = scoring.metrics or ()
-    cards = [metric_of(name) for name in names]
-    weights = {
-        card.extractor: weights_hash(EXTRACTORS.get(card.extractor).find(scoring.weights))
-        for card in cards
-        if card.extractor
-    }
-    versions = {name: card.version for name, card in zip(names, cards, strict=True)}
-    return digest({"metrics": versions, "samples": scoring.samples or 0, "weights": weights, "data": dataset.version})
+    asked = requests(dataset, scoring)
+    return digest(
+        {
+            "metrics": {request.score: request.card.version for request in asked},
+            "samples": scoring.samples or 0,
+            "features": scoring.features or "",
+            "weights": weights_of(asked, dataset, scoring, root),
+            "resize": scoring.resize or "",
+            "dtype": scoring.dtype,
+            "split": scoring.split or "",
+            "data": dataset.version,
+        }
+    )
 
 
 @dataclass
@@ -111,7 +76,10 @@ class _View:
 
     def _extract(self, extractor: Extractor) -> tuple[Tensor, Tensor | None]:
         if extractor.name not in self._extracted:
-            self._extracted[extractor.name] = extractor(self.samples)
+            features, logits = extractor(self.samples)
+            if not features.isfinite().all():
+                raise SampleError(f"features {extractor.name!r} of the samples are not finite")
+            self._extracted[extractor.name] = features, logits
         return self._extracted[extractor.name]
 
 
@@ -123,47 +91,93 @@ def score(
     root: Path | None = None,
     device: Any = "cpu",
     protocol: Mapping[str, Scalar] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[Score, ...]:
     """Scores of a sampler: one pass of as many samples as the hungriest metric takes.
 
     `protocol` is what the caller knows of how samples were made; it becomes part of every score's protocol.
     SampleError for samples that are not finite, of another shape or type, or too few.
     """
-    scoring = resolve(dataset, scoring)
-    measures = _measures(dataset, scoring, root, device)
+    scoring = resolve(dataset, scoring, root)
+    measures = _measures(dataset, scoring, root, device, progress)
+    _feed(measures, sampler, dataset, progress)
+    wanted = {request.score for request in requests(dataset, scoring)}
+    found = []
+    for done, measure in enumerate(measures):
+        if progress:
+            progress(f"computing {measure.card.name}", done, len(measures))
+        found += [each for each in _scores(measure, protocol or {}) if each.metric in wanted]
+    return tuple(found)
+
+
+def _feed(measures: list[_Measure], sampler: Sampler, dataset: Dataset, progress: Progress | None) -> None:
     wanted = max(measure.context.n for measure in measures)
+    hungriest_first = sorted(measures, key=lambda each: -each.context.n)  # it extracts what the others get a part of
     seen = 0
     for chunk in sampler(wanted):
         _check(chunk, dataset)
         view = _View(chunk)
-        for measure in sorted(measures, key=lambda each: -each.context.n):
+        for measure in hungriest_first:
             if measure.context.n > seen:
                 measure.accumulator.update(view.first(measure.context.n - seen))
         seen += len(chunk)
+        if progress:
+            progress("samples", seen, wanted)
     if seen < wanted:
         raise SampleError(f"{wanted} samples are needed, the source has {seen}: use --samples {seen}")
-    names = set(scoring.metrics or ())
-    return tuple(each for measure in measures for each in _scores(measure, protocol or {}) if each.metric in names)
 
 
-def _measures(dataset: Dataset, scoring: Scoring, root: Path | None, device: Any) -> list[_Measure]:
-    cards = {card.name: card for card in map(metric_of, scoring.metrics or ())}
+def _measures(
+    dataset: Dataset, scoring: Scoring, root: Path | None, device: Any, progress: Progress | None
+) -> list[_Measure]:
+    """One for each metric and extractor; those of one extractor share its real features."""
+    references: dict[str, Reference] = {}
     measures = []
-    for card in cards.values():
-        extractor = loaded(card.extractor, scoring.weights, str(device)) if card.extractor else None
-        context = Context(scoring.samples or card.samples, dataset, root, device, extractor)
-        measures.append(_Measure(card, context, card.start(context)))
+    for request in dict.fromkeys(request.measured for request in requests(dataset, scoring)):
+        reference = None
+        if request.extractor is not None:
+            if request.extractor not in references:
+                extractor = _extractor(request.extractor, dataset, scoring, root, device)
+                references[request.extractor] = Reference(dataset, extractor, root, progress)
+            reference = references[request.extractor]
+        context = _context(request, dataset, scoring, root, device, reference)
+        measures.append(_Measure(request.card, context, request.card.start(context)))
     return measures
+
+
+def _extractor(name: str, dataset: Dataset, scoring: Scoring, root: Path | None, device: Any) -> Extractor:
+    where = source(name, dataset, scoring, root)
+    return loaded(name, where, resize=scoring.resize, dtype=scoring.dtype, device=str(device))
+
+
+def _context(
+    request: Request, dataset: Dataset, scoring: Scoring, root: Path | None, device: Any, reference: Reference | None
+) -> Context:
+    card = request.card
+    split = (scoring.split or card.split) if card.split else ""
+    return Context(
+        n=scoring.samples or card.samples,
+        dataset=dataset,
+        split=split,
+        n_real=count(dataset, split, card.n_real, root) if split else 0,
+        root=root,
+        device=device,
+        extractor=reference.extractor if reference else None,
+        reference=reference,
+    )
 
 
 def _scores(measure: _Measure, protocol: Mapping[str, Scalar]) -> Iterator[Score]:
     card, context = measure.card, measure.context
-    full: dict[str, Scalar] = {**protocol, "n_generated": context.n, **card.protocol(context)}
-    if context.dataset.kind == "images":
-        full["quantisation"] = "round"
+    full: dict[str, Scalar] = {**protocol, "n_generated": context.n}
+    if context.split:
+        full |= {"split": context.split, "n_real": context.n_real}
+    if context.extractor is not None:
+        full |= context.extractor.protocol
+    full |= card.protocol(context)
     for name, value in measure.accumulator.result().items():
         yield Score(
-            metric=name,
+            metric=f"{name}-{context.features.name}" if card.per_extractor else name,
             version=card.version,
             value=value.value,
             stderr=value.stderr,

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ganbench.errors import SampleError
-from ganbench.lazy import np, torch
+from ganbench.lazy import torch
+from ganbench.metrics.arrays import rows
 from ganbench.metrics.base import METRICS, Context, Metric, Value, View
 from ganbench.spec import Scalar
 
@@ -24,11 +25,9 @@ def inception_score(logits: ArrayLike | Tensor, splits: int = SPLITS) -> tuple[f
     Salimans et al. 2016, Improved techniques for training GANs. Split i is rows i*n//splits to (i+1)*n//splits.
     From 1 to the number of classes. SampleError for fewer samples than splits, or logits that are not finite.
     """
-    x = logits if isinstance(logits, torch.Tensor) else torch.from_numpy(np.asarray(logits))
-    if x.dim() != 2:
-        raise SampleError(f"logits are (n, classes), got shape {tuple(x.shape)}")
+    x = rows(logits, "logits")
     accumulator = _Splits(len(x), splits)
-    accumulator.add(x.detach())
+    accumulator.add(x)
     return accumulator.result()
 
 
@@ -46,8 +45,6 @@ class _Splits:
         self._negentropies = [0.0] * splits
 
     def add(self, logits: Tensor) -> None:
-        if not logits.isfinite().all():
-            raise SampleError("logits hold values that are not finite")
         p = logits.double().softmax(1)
         for split in range(len(self._sums)):
             part = p[max(0, self._bounds[split] - self._seen) : max(0, self._bounds[split + 1] - self._seen)]
@@ -67,8 +64,7 @@ class _Splits:
 
 class _InceptionScore:
     def __init__(self, context: Context) -> None:
-        assert context.extractor is not None
-        self._extractor, self._splits = context.extractor, _Splits(context.n, SPLITS)
+        self._extractor, self._splits = context.features, _Splits(context.n, SPLITS)
 
     def update(self, view: View) -> None:
         self._splits.add(view.logits(self._extractor))
@@ -79,8 +75,7 @@ class _InceptionScore:
 
 
 def _protocol(context: Context) -> dict[str, Scalar]:
-    assert context.extractor is not None
-    return {"splits": SPLITS, **context.extractor.protocol}
+    return {"splits": SPLITS}
 
 
 METRICS.add(

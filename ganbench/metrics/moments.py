@@ -46,3 +46,10 @@ class Moments:
         mean = self._sum / self.n
         covariance = (self._products - self.n * torch.outer(mean, mean)) / (self.n - 1)
         return Gaussian((self._shift + mean).cpu(), covariance.cpu(), self.n)
+
+
+def moments_of(x: Tensor) -> Gaussian:
+    """The moments of vectors (n, d) that are all at hand."""
+    moments = Moments()
+    moments.update(x)
+    return moments.result()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganbench.errors import SampleError
 from ganbench.lazy import np, torch
+from ganbench.metrics.arrays import finite, tensor
 from ganbench.metrics.base import METRICS, Context, Metric, Value, View
 from ganbench.spec import Scalar
 
@@ -68,15 +69,13 @@ def _log_likelihoods(points: Tensor, samples: Tensor, sigmas: Sequence[float]) -
 
 
 def _flat(given: ArrayLike | Tensor, name: str) -> Tensor:
-    x = given if isinstance(given, torch.Tensor) else torch.from_numpy(np.asarray(given))
+    kind = given.dtype if isinstance(given, torch.Tensor) else np.asarray(given).dtype
+    if "int" in str(kind) or "bool" in str(kind):
+        raise SampleError(f"{name} are floats, pixels in [0, 1], got {kind}: divide images of 0 to 255 by 255")
+    x = tensor(given, name)
     if x.dim() < 2 or len(x) == 0:
         raise SampleError(f"{name} are (n, ...) with n >= 1, got shape {tuple(x.shape)}")
-    if not x.is_floating_point():
-        raise SampleError(f"{name} are floats, pixels in [0, 1], got {x.dtype}: divide images of 0 to 255 by 255")
-    x = x.detach().flatten(1).double()
-    if not x.isfinite().all():
-        raise SampleError(f"{name} hold values that are not finite")
-    return x
+    return finite(x.flatten(1).double(), name)
 
 
 def _unit(images: Tensor, device: Any) -> Tensor:
@@ -96,7 +95,7 @@ class _Parzen:
 
     def result(self) -> Mapping[str, Value]:
         dataset, root, device = self._context.dataset, self._context.root, self._context.device
-        valid, test = dataset.images("valid", root)[:VALID], dataset.images("test", root)
+        valid, test = dataset.images("valid", root)[:VALID], dataset.images(self._context.split, root)
         samples = torch.cat(self._chunks)
         found = parzen_log_likelihood(_unit(samples, device), _unit(valid, device), _unit(test, device))
         flags = (f"sigma {found.sigma:.4g} is on the edge of its grid",) if found.on_edge else ()
@@ -104,13 +103,8 @@ class _Parzen:
 
 
 def _protocol(context: Context) -> dict[str, Scalar]:
-    valid, test = (len(context.dataset.images(split, context.root)) for split in ("valid", "test"))
-    return {
-        "split": "test",
-        "n_real": test,
-        "sigma_from": f"valid[:{min(VALID, valid)}]",
-        "sigmas": "logspace(-1,0,10)",
-    }
+    valid = len(context.dataset.images("valid", context.root))
+    return {"sigma_from": f"valid[:{min(VALID, valid)}]", "sigmas": "logspace(-1,0,10)"}
 
 
 METRICS.add(
@@ -124,6 +118,7 @@ METRICS.add(
         samples=10_000,
         minimum=1,
         start=_Parzen,
+        split="test",
         protocol=_protocol,
     )
 )

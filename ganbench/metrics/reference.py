@@ -1,84 +1,146 @@
-"""Moments of real features, computed once and kept under a key of everything that they depend on."""
+"""The real side of a score, computed once and kept under a key of everything that it depends on."""
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from filelock import FileLock
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
 from ganbench.data.cache import cache_folder
+from ganbench.lazy import np, torch
 from ganbench.metrics.moments import Gaussian, Moments
 from ganbench.spec import digest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+
     from ganbench.data import Dataset
+    from ganbench.metrics.base import Progress
     from ganbench.metrics.features.base import Extractor
 
-VERSION = 1
-"""Of this computation: raised when the same inputs would give other moments."""
+VERSION = 2
+"""Of this computation: raised when the same inputs would give other numbers."""
 
 CHUNK = 500
 
+POINTS = 10_000
+"""Points of a mixture, which has no end of them, that stand for a split of it."""
 
-def real_moments(
-    dataset: Dataset, split: str, n: int, extractor: Extractor, *, root: Path | None = None, device: Any = "cpu"
-) -> Gaussian:
-    """Moments of the features of the first n images of a split (0: of all), from the cache or computed into it.
+Tensors = dict[str, "Tensor"]
 
-    Several processes that want the same moments compute them once: one does, the others wait.
+
+@dataclass
+class Reference:
+    """Features and moments of real samples under one extractor, from the cache or computed into it.
+
+    Several processes that want the same compute it once: one does, the others wait.
     """
-    path = _folder() / f"{_key(dataset, split, n, extractor, str(device))}.safetensors"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{path}.lock"):
-        found = _read(path)
-        if found is None:
-            found = _compute(dataset, split, n, extractor, root)
-            _write(path, found)
-    return found
+
+    dataset: Dataset
+    extractor: Extractor
+    root: Path | None = None
+    progress: Progress | None = None
+    _features: dict[tuple[str, int], Tensor] = field(default_factory=dict, repr=False)
+
+    def moments(self, split: str, n: int = 0) -> Gaussian:
+        """Moments of the features of the first n samples of a split (0: of all)."""
+        found = self._cached("moments", split, n, self._moments)
+        return Gaussian(found["mean"], found["covariance"], int(found["n"]))
+
+    def features(self, split: str, n: int = 0) -> Tensor:
+        """float32 features (n, d) of the first n samples of a split (0: of all), on the extractor's device."""
+        if (split, n) not in self._features:
+            found = self._cached("features", split, n, self._stacked)["features"]
+            self._features[split, n] = found.to(self.extractor.device)
+        return self._features[split, n]
+
+    def _moments(self, samples: Tensor) -> Tensors:
+        moments = Moments()
+        for chunk in self._extracted(samples):
+            moments.update(chunk)
+        found = moments.result()
+        return {"mean": found.mean, "covariance": found.covariance, "n": torch.tensor(found.n)}
+
+    def _stacked(self, samples: Tensor) -> Tensors:
+        return {"features": torch.cat([chunk.cpu() for chunk in self._extracted(samples)])}
+
+    def _extracted(self, samples: Tensor) -> Iterator[Tensor]:
+        done = 0
+        for chunk in samples.split(CHUNK):
+            yield self.extractor(chunk)[0]
+            done += len(chunk)
+            if self.progress:
+                self.progress(f"real {self.dataset.name}, {self.extractor.name}", done, len(samples))
+
+    def _cached(self, what: str, split: str, n: int, compute: Callable[[Tensor], Tensors]) -> Tensors:
+        samples = real_split(self.dataset, split, n, self.root)
+        path = cache_folder() / "reference" / f"{self._key(what, samples)}.safetensors"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock"):
+            found: Tensors | None = _read(path)
+            if found is None:
+                found = compute(samples)
+                _write(path, found)
+        return found
+
+    def _key(self, what: str, samples: Tensor) -> str:
+        """The samples themselves are hashed. CUDA and CPU differ in the last digits, so theirs are kept apart."""
+        return digest(
+            {
+                "what": what,
+                "samples": content_hash(samples),
+                "device": str(self.extractor.device).partition(":")[0],
+                "version": VERSION,
+                **self.extractor.protocol,
+            }
+        )
 
 
-def _key(dataset: Dataset, split: str, n: int, extractor: Extractor, device: str) -> str:
-    """CUDA and CPU differ in the last digits, so their moments are kept apart."""
-    content = {
-        "dataset": dataset.name,
-        "data": dataset.version,
-        "split": split,
-        "n": n,
-        "device": device.partition(":")[0],
-        "version": VERSION,
-        **extractor.protocol,
-    }
-    return digest(content)
-
-
-def _compute(dataset: Dataset, split: str, n: int, extractor: Extractor, root: Path | None) -> Gaussian:
+def real_split(dataset: Dataset, split: str, n: int, root: Path | None) -> Tensor:
+    """The first n samples of a split (0: all of it; of a mixture, POINTS fresh ones: each split has its own)."""
+    if dataset.kind == "points":
+        return dataset.mixture().sample(max(n, POINTS), seed=split_seed(split))[: n or None]
     images = dataset.images(split, root)
-    moments = Moments()
-    for chunk in images[: n or None].split(CHUNK):
-        moments.update(extractor(chunk)[0])
-    return moments.result()
+    return images[: n or None]
 
 
-def _folder() -> Path:
-    return cache_folder() / "reference"
+def split_seed(split: str) -> int:
+    """The seed of the points that stand for a split of a mixture."""
+    return int.from_bytes(hashlib.sha256(f"split {split}".encode()).digest()[:4], "big")
 
 
-def _read(path: Path) -> Gaussian | None:
+def count(dataset: Dataset, split: str, n: int, root: Path | None) -> int:
+    """How many samples `real_split` gives."""
+    return (n or POINTS) if dataset.kind == "points" else len(real_split(dataset, split, n, root))
+
+
+def content_hash(samples: Tensor) -> str:
+    """12 hex digits of the SHA-256 of the samples' shape, type and values."""
+    found = hashlib.sha256(f"{samples.dtype} {tuple(samples.shape)}".encode())
+    found.update(np.ascontiguousarray(samples.cpu().numpy()).data)
+    return found.hexdigest()[:12]
+
+
+def _read(path: Path) -> Tensors | None:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
     try:
-        tensors = load_file(path)
-        return Gaussian(tensors["mean"], tensors["covariance"], int(tensors["n"]))
-    except (OSError, SafetensorError, KeyError):
+        return load_file(path)
+    except (OSError, SafetensorError):
         return None  # none, or a broken one: it is computed again
 
 
-def _write(path: Path, moments: Gaussian) -> None:
-    import torch
+def _write(path: Path, tensors: Tensors) -> None:
+    from safetensors.torch import save_file
 
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    tensors = {"mean": moments.mean, "covariance": moments.covariance, "n": torch.tensor(moments.n)}
     save_file(tensors, temporary)
     temporary.replace(path)

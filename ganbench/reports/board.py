@@ -15,7 +15,7 @@ import pandas as pd
 
 from ganbench.errors import UnknownNameError
 from ganbench.reports import names, statistics
-from ganbench.reports.names import DirectionOf
+from ganbench.reports.names import Direction, DirectionOf
 from ganbench.spec import Status
 from ganbench.store import Store
 from ganbench.store.tables import RunRow, ScoreRow
@@ -197,8 +197,8 @@ def _family(run: RunRow) -> _Family:
 
 
 def _row(entry: _Entry, direction: DirectionOf) -> dict[str, Any]:
-    higher = direction(entry.track.metric) == "higher"
-    chosen = min(entry.configurations, key=lambda each: _merit(each, higher))
+    better = direction(entry.track.metric)
+    chosen = min(entry.configurations, key=lambda each: _merit(each, better))
     return {
         "dataset": entry.family.dataset,
         "metric": entry.track.metric,
@@ -214,19 +214,23 @@ def _row(entry: _Entry, direction: DirectionOf) -> dict[str, Any]:
         "settings": _differences(chosen, entry.configurations),
         "flags": "; ".join(_flags(chosen)),
         "versions": f"dataset={entry.family.dataset_version} metric={entry.track.version}",
-        **_summary(chosen, higher),
+        **_summary(chosen, better),
     }
 
 
-def _merit(configuration: _Configuration, higher: bool) -> tuple[bool, float, int, str]:
+def _merit(configuration: _Configuration, better: Direction) -> tuple[bool, float, int, str]:
     """Sorts the best first: by mean, then more seeds; the id makes it the same every time."""
     mean = configuration.mean
     undefined = math.isnan(mean)
-    signed = 0.0 if undefined else -mean if higher else mean
-    return (undefined, signed, -len(configuration.values), configuration.runs[0].group)
+    return (
+        undefined,
+        0.0 if undefined else names.loss(mean, better),
+        -len(configuration.values),
+        configuration.runs[0].group,
+    )
 
 
-def _summary(configuration: _Configuration, higher: bool) -> dict[str, Any]:
+def _summary(configuration: _Configuration, better: Direction) -> dict[str, Any]:
     values = configuration.values
     low, high = statistics.bootstrap_interval(values)
     return {
@@ -236,7 +240,7 @@ def _summary(configuration: _Configuration, higher: bool) -> dict[str, Any]:
         "ci_low": low,
         "ci_high": high,
         "iqm": float(statistics.interquartile_mean(values)),
-        "best": float(values.max() if higher else values.min()) if values.size else math.nan,
+        "best": min(map(float, values), key=lambda value: names.loss(value, better), default=math.nan),
         "values": " ".join(repr(float(value)) for value in values),
     }
 
@@ -266,8 +270,8 @@ def _flags(configuration: _Configuration) -> list[str]:
 
 
 def _ranked(frame: pd.DataFrame, direction: DirectionOf) -> pd.DataFrame:
-    sign = frame["metric"].map(lambda metric: -1.0 if direction(metric) == "higher" else 1.0).astype("float64")
-    merit = (frame["mean"] * sign).where(frame["variant"] != REAL)
+    losses = [names.loss(mean, direction(metric)) for metric, mean in zip(frame["metric"], frame["mean"], strict=True)]
+    merit = pd.Series(losses, index=frame.index, dtype="float64").where(frame["variant"] != REAL)
     ranks = merit.groupby([frame[column] for column in TRACK]).rank(method="min")
     return frame.assign(rank=ranks.astype("Int64"))
 

@@ -40,7 +40,7 @@ def to_markdown(frame: pd.DataFrame, command: str | None = None) -> str:
         lines += [f"## {_escaped(str(dataset))}", ""]
         for track, rows in of_dataset.groupby(list(TRACK[1:]), sort=False):
             metric, protocol, versions = (str(part) for part in track)
-            lines += [f"### {_escaped(metric)} ({names.direction(metric)} is better)", ""]
+            lines += [f"### {_escaped(metric)} ({names.told(names.direction(metric))})", ""]
             lines += [_escaped(f"{protocol} ({versions})"), "", _table(records(rows)), ""]
     return "\n".join(lines).rstrip("\n") + "\n"
 

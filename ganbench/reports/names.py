@@ -1,4 +1,4 @@
-"""What reports know of metrics by name: which way is better, and which one ranks a table of several."""
+"""What reports know of metrics by name: which values are better, and which metric ranks a table of several."""
 
 from __future__ import annotations
 
@@ -6,19 +6,39 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Literal
 
-Direction = Literal["higher", "lower"]
+Direction = Literal["higher", "lower"] | float
 DirectionOf = Callable[[str], Direction]
 
-HIGHER = frozenset({"modes", "high_quality", "parzen", "is", "precision", "recall", "density", "coverage"})
+HIGHER = frozenset(
+    {
+        *("modes", "high_quality", "confidence", "parzen", "is", "vendi", "authpct"),
+        *("precision", "recall", "density", "coverage", "improved_precision", "improved_recall"),
+    }
+)
 """Metrics of which more is better. `high_quality` of true data is 98.889 %: above that is under-dispersion."""
+
+TARGETS = {"ct": 0.0, "one_nn": 0.5}
+"""Metrics of which neither more nor less is better, but what is closest to this."""
 
 ORDER = ("fid", "fd-", "kl", "jsd", "parzen", "is", "kid", "modes", "high_quality")
 """The beginnings of metrics' names, those that say most first: the first that a table has is its primary one."""
 
 
 def direction(metric: str) -> Direction:
-    """Whether higher or lower values of the metric are better."""
-    return "higher" if metric in HIGHER else "lower"
+    """Which values of the metric are better; a number: those closest to it."""
+    return TARGETS.get(metric, "higher" if metric in HIGHER else "lower")
+
+
+def told(direction: Direction) -> str:
+    """The direction in words."""
+    return f"{direction} is better" if isinstance(direction, str) else f"closest to {direction:g} is best"
+
+
+def loss(value: float, direction: Direction) -> float:
+    """`value` so turned that less is better."""
+    if isinstance(direction, str):
+        return -value if direction == "higher" else value
+    return abs(value - direction)
 
 
 def order(metric: str) -> tuple[int, str]:
@@ -38,4 +58,4 @@ def better(metric: str, value: float, than: float) -> bool:
     """Whether `value` beats `than`; NaN beats nothing, and every number beats NaN."""
     if math.isnan(value) or math.isnan(than):
         return not math.isnan(value)
-    return value > than if direction(metric) == "higher" else value < than
+    return loss(value, direction(metric)) < loss(than, direction(metric))

@@ -27,6 +27,8 @@ WIDTH = 6.4  # inches: 800 pixels
 INK, QUIET, FAINT = "#22303c", "#6b7a88", "#e4e9ee"
 COLOURS = ("#0f766e", "#d9682b", "#4f46e5", "#be185d", "#65a30d")
 ARROWS = {"higher": "↑", "lower": "↓"}
+"""Which way is better; what is to be close to a number has that number instead."""
+
 LOG_FROM = 50
 """Positive values whose largest is this many times the smallest are drawn on a logarithmic axis."""
 
@@ -128,7 +130,8 @@ def _panel(axes: Axes, rows: Sequence[Row], title: str) -> None:
     axes.set_ylim(len(competing) - 0.4, -0.6)
     axes.grid(False, axis="y")
     _log_if_wide(axes, "x", np.array([value for row in rows for value in map(float, row["values"].split())]))
-    _title(axes, f"{title} {ARROWS[names.direction(rows[0]['metric'])]}")
+    better = names.direction(rows[0]["metric"])
+    _title(axes, f"{title} {ARROWS[better] if isinstance(better, str) else f'→ {better:g}'}")
 
 
 def _label(row: Row, rows: Sequence[Row]) -> str:

@@ -77,7 +77,8 @@ def run_sweep(spec: SweepSpec, store: Store, where: Surroundings, watch: Watch |
     for path in where.load:
         load_file(path)
     runs = expand(spec)
-    scorings = {name: _scoring(find(name), spec.scoring) for name in dict.fromkeys(run.dataset for run in runs)}
+    datasets = dict.fromkeys(run.dataset for run in runs)
+    scorings = {name: _scoring(find(name), spec.scoring, where.root) for name in datasets}
     todo = _todo(runs, {name: key for name, (_, key) in scorings.items()}, store)
     records: list[RunRecord] = []
     if todo:
@@ -92,11 +93,11 @@ def run_sweep(spec: SweepSpec, store: Store, where: Surroundings, watch: Watch |
     return Outcome(tuple(scorings), tuple(run.id for run in runs), tuple(records), len(runs) - len(todo))
 
 
-def _scoring(dataset: Dataset, scoring: Scoring) -> tuple[Scoring, str]:
+def _scoring(dataset: Dataset, scoring: Scoring, root: Path | None) -> tuple[Scoring, str]:
     from ganbench.metrics import engine
 
-    resolved = engine.resolve(dataset, scoring)
-    return resolved, engine.scoring_key(dataset, resolved)
+    resolved = engine.resolve(dataset, scoring, root)
+    return resolved, engine.scoring_key(dataset, resolved, root)
 
 
 def _todo(runs: Sequence[RunSpec], keys: dict[str, str], store: Store) -> list[RunSpec]:

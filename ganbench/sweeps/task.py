@@ -65,7 +65,7 @@ def _perform(task: Task, pulse: Pulse | None) -> RunRecord:
 
     dataset = find(task.spec.dataset)
     if task.spec.variant == REAL:
-        scores, seconds = _score(task, dataset, _real_sampler(task, dataset), {"generator": "last", "sampling_seed": 0})
+        scores, seconds = _score(task, dataset, _real_sampler(task, dataset), _real_protocol(dataset))
         return RunRecord(
             spec=task.spec, status=Status.COMPLETED, scores=scores, score_seconds=seconds, provenance=provenance(task)
         )
@@ -117,6 +117,12 @@ def _real_sampler(task: Task, dataset: Dataset) -> Callable[[int], Iterator[Tens
     from ganbench.data import real_samples
 
     return lambda n: real_samples(dataset, n, seed=0, root=task.root)
+
+
+def _real_protocol(dataset: Dataset) -> dict[str, Scalar]:
+    """That of the samples of a run that keeps no moving average, so that the row stands beside them."""
+    quantisation: dict[str, Scalar] = {"quantisation": "round"} if dataset.kind == "images" else {}
+    return {"generator": "last", "sampling_seed": 0, **quantisation}
 
 
 def _draw_samples(task: Task, dataset: Dataset, sampler: Callable[[int], Iterator[Tensor]]) -> None:

@@ -34,6 +34,8 @@ class GeneratorSampler:
             "generator": "last" if state.ema is None else "ema",
             "sampling_seed": seed,
         }
+        if self._network.kind == "images":
+            self.protocol["quantisation"] = "round"
 
     def __call__(self, n: int) -> Iterator[Tensor]:
         """Yield n samples."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 from ganbench.data import Dataset
-from ganbench.metrics.features.base import EXTRACTORS, Card, Extractor, loaded
+from ganbench.metrics.features.base import EXTRACTORS, Card, Extractor, Recipe, Source, _loaded
 
 SIZES = {"train": 300, "valid": 60, "test": 200, "train+valid": 360}
 
@@ -47,8 +46,9 @@ def weights(tmp_path: Path) -> Path:
     return path
 
 
-def _network(path: Path, device: Any) -> Callable[[Tensor], tuple[Tensor, None]]:
-    scale = float(path.read_text())
+def _network(recipe: Recipe) -> Callable[[Tensor], tuple[Tensor, None]]:
+    assert recipe.weights is not None
+    scale = float(recipe.weights.read_text())
     return lambda images: (
         torch.nn.functional.avg_pool2d(images.float() * scale, 4).flatten(1)[:, :4].contiguous(),
         None,
@@ -58,20 +58,25 @@ def _network(path: Path, device: Any) -> Callable[[Tensor], tuple[Tensor, None]]
 @pytest.fixture
 def card(weights: Path) -> Card:
     """Quarter means of the first channel, times the number in the weights file."""
-    return Card("efficientnet-lite0", "stand-in", 4, "none", lambda given: given or weights, _network)
+    return Card("efficientnet-lite0", "stand-in", _network, lambda source: source.given or weights)
+
+
+def load(card: Card, weights: Path | None = None, device: str = "cpu") -> Extractor:
+    """The extractor of a card, loaded as it is by default."""
+    return Extractor(card, Recipe(card.weights(Source(weights)), card.resizes[0], "float32", device))
 
 
 @pytest.fixture
 def extractor(card: Card) -> Extractor:
     """The stand-in, loaded."""
-    return Extractor(card, None, "cpu")
+    return load(card)
 
 
 @pytest.fixture
 def stand_in(card: Card, monkeypatch: pytest.MonkeyPatch) -> Iterator[Card]:
     """The stand-in under the name of efficientnet-lite0."""
-    loaded.cache_clear()
+    _loaded.cache_clear()
     EXTRACTORS.get(card.name)
     monkeypatch.setitem(EXTRACTORS._cards, card.name, card)
     yield card
-    loaded.cache_clear()
+    _loaded.cache_clear()

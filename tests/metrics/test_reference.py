@@ -10,8 +10,27 @@ from pathlib import Path
 import pytest
 import torch
 
-from ganbench.metrics.features.base import Card, Extractor
-from ganbench.metrics.reference import real_moments
+from ganbench.data import Dataset, ring
+from ganbench.metrics.features.base import Card, Extractor, Recipe, Source, loaded
+from ganbench.metrics.moments import Gaussian
+from ganbench.metrics.reference import POINTS, Reference, real_split
+
+Load = Callable[..., Extractor]
+
+
+@pytest.fixture
+def load() -> Load:
+    """Loads a card by default, or in another way."""
+
+    def extractor(card: Card, resize: str = "none", dtype: str = "float32") -> Extractor:
+        assert card.find is not None
+        return Extractor(card, Recipe(card.find(Source()), resize, dtype, "cpu"))
+
+    return extractor
+
+
+def real_moments(dataset: Dataset, split: str, n: int, extractor: Extractor) -> Gaussian:
+    return Reference(dataset, extractor).moments(split, n)
 
 
 @pytest.fixture
@@ -37,22 +56,53 @@ def test_equals_numpy_and_is_computed_once(grey, extractor: Extractor, looks: li
     assert sum(looks) == 150 + 150  # once for the moments, once for this test
 
 
-def test_other_weights_at_the_same_path_are_other_statistics(grey, card: Card, weights: Path) -> None:
+@pytest.mark.usefixtures("stand_in")
+def test_other_weights_at_the_same_path_are_other_statistics(grey, weights: Path) -> None:
     """The mutation of torch-fidelity's cache: a second weights file returns the first one's numbers."""
-    first = real_moments(grey, "test", 0, Extractor(card, None, "cpu"))
+    first = real_moments(grey, "test", 0, loaded("efficientnet-lite0"))
     weights.write_text("4.00")
-    second = real_moments(grey, "test", 0, Extractor(card, None, "cpu"))
+    second = real_moments(grey, "test", 0, loaded("efficientnet-lite0"))
     torch.testing.assert_close(second.mean, 2 * first.mean)
 
 
-def test_every_part_of_the_key_counts(grey, card: Card, extractor: Extractor) -> None:
+def test_features_are_kept_too(grey, extractor: Extractor, looks: list[int]) -> None:
+    first = Reference(grey, extractor).features("test", 70)
+    again = Reference(grey, extractor).features("test", 70)
+    torch.testing.assert_close(first, extractor(grey.images("test")[:70])[0])
+    torch.testing.assert_close(again, first, rtol=0, atol=0)
+    assert sum(looks) == 70 + 70
+
+
+def test_each_split_of_a_mixture_has_points_of_its_own() -> None:
+    from ganbench.data import find
+
+    data = find("ring")
+    test, train = (real_split(data, split, 0, None) for split in ("test", "train"))
+    assert len(test) == POINTS
+    assert not torch.equal(test, train)
+    assert torch.equal(test[:10], real_split(data, "test", 10, None))
+    assert ring().log_prob(test).isfinite().all()
+
+
+def test_progress_is_told(grey, extractor: Extractor) -> None:
+    told: list[tuple[str, int, int]] = []
+    Reference(grey, extractor, progress=lambda *facts: told.append(facts)).moments("test", 150)
+    assert told[-1] == ("real noise, efficientnet-lite0", 150, 150)
+
+
+def test_the_same_images_are_the_same_statistics_whatever_they_are_called(grey, extractor: Extractor) -> None:
+    real_moments(grey, "test", 100, extractor)
+    real_moments(replace(grey, name="other"), "test", 100, extractor)
+    assert len(_files()) == 1
+
+
+def test_every_part_of_the_key_counts(grey, card: Card, extractor: Extractor, load: Load) -> None:
     real_moments(grey, "test", 100, extractor)
     for dataset, split, n, other in (
         (grey, "valid", 100, extractor),
         (grey, "test", 50, extractor),
-        (replace(grey, version=2), "test", 100, extractor),
-        (replace(grey, name="other"), "test", 100, extractor),
-        (grey, "test", 100, Extractor(replace(card, resize="twice"), None, "cpu")),
+        (grey, "test", 100, load(card, resize="twice")),
+        (grey, "test", 100, load(card, dtype="bfloat16")),
     ):
         before = len(_files())
         real_moments(dataset, split, n, other)

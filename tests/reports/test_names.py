@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from ganbench.reports.names import better, direction, primary
+from ganbench.metrics import METRICS
+from ganbench.reports.names import better, direction, loss, primary, told
 
 
 @pytest.mark.parametrize(
@@ -38,6 +39,22 @@ def test_better() -> None:
     assert better("parzen", 225.0, 138.0)
     assert not better("parzen", 138.0, 225.0)
     assert not better("kl", 0.1, 0.1)
+
+
+def test_closest_to_a_target_is_best() -> None:
+    assert better("one_nn", 0.55, 0.6)
+    assert better("one_nn", 0.48, 0.55)
+    assert not better("ct", -3.0, 2.0)
+    assert loss(0.4, 0.5) == pytest.approx(loss(0.6, 0.5))
+    assert told(direction("ct")) == "closest to 0 is best"
+
+
+def test_reports_and_metrics_agree_on_every_direction() -> None:
+    """Reports know directions by name, so that a leaderboard is made without loading metrics."""
+    for card in METRICS:
+        for score, expected in card.directions.items():
+            name = f"{score}-features" if card.per_extractor else score
+            assert direction(name) == expected, name
 
 
 def test_nan_beats_nothing_and_loses_to_all() -> None:

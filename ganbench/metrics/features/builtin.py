@@ -1,5 +1,5 @@
 """Imports every extractor, so that it is registered: one line a file."""
 
-from ganbench.metrics.features import efficientnet, inception
+from ganbench.metrics.features import efficientnet, inception, plain
 
-__all__ = ["efficientnet", "inception"]
+__all__ = ["efficientnet", "inception", "plain"]

