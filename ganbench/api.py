@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,11 @@ def sweep(
     metrics: Names | None = None,
     samples: int | None = None,
     features: str | None = None,
-    weights: str | Path | None = None,
+    weights: str | Path | Mapping[str, str | Path] | None = None,
+    resize: str | None = None,
+    dtype: str | None = None,
+    compile: bool | None = None,
+    split: str | None = None,
     device: str = "auto",
     executor: str = "process",
     workers: int | None = None,
@@ -40,14 +44,24 @@ def sweep(
     """Run a sweep: a TOML file, keyword arguments as on the command line, or both (arguments win); neither: the
     embedded default.
 
-    Values of `set` may be lists to go through or `{"low", "high", "log"}` ranges to draw from. Errors are
+    Values of `set` may be lists to go through or `{"low", "high", "log"}` ranges to draw from. weights: a file, or
+    files by extractor. metrics to split: what is scored, see ganbench.spec.Scoring. Errors are
     `ganbench.errors.GanbenchError`. Where `executor` is "process", call it from under `if __name__ == "__main__":`.
     """
     from ganbench.store import Store
     from ganbench.sweeps.presets import described
     from ganbench.sweeps.sweep import Surroundings, run_sweep
 
-    scoring = {"metrics": _names(metrics), "samples": samples, "features": features, "weights": weights}
+    scoring = {
+        "metrics": _names(metrics),
+        "samples": samples,
+        "features": features,
+        "weights": weights,
+        "resize": resize,
+        "dtype": dtype,
+        "compile": compile,
+        "split": split,
+    }
     given = {
         "variants": _names(variant),
         "datasets": _names(dataset),

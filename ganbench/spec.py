@@ -96,6 +96,7 @@ class Scoring(_Model):
     weights: dict[str, Path] = Field(default_factory=dict, description='weights files by extractor; "": the one in use')
     resize: str | None = Field(None, description="how images are brought to an extractor's size; None: its default")
     dtype: str = Field("float32", description="what extractors compute in")
+    compile: bool = Field(False, description="whether extractors that can be are compiled first")
     split: str | None = Field(None, description="real data that scores are held against; None: each metric's own")
 
     @field_validator("weights", mode="before")

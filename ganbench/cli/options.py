@@ -15,6 +15,9 @@ from ganbench.errors import SpecError
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+SCORING = ("metrics", "samples", "features", "weights", "resize", "dtype", "compile", "split")
+"""The fields of a Scoring, and the options of their names."""
+
 _RANGE = re.compile(rf"(log:)?({_NUMBER})\.\.({_NUMBER})")
 
 
@@ -40,24 +43,66 @@ def device_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")(command)
 
 
+def load_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--load."""
+    return click.option(
+        "--load",
+        type=click.Path(path_type=Path),
+        multiple=True,
+        help="A Python file with variants, metrics, extractors or the like of your own; may be repeated.",
+    )(command)
+
+
 def scoring_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--metrics, --samples, --features, --weights."""
+    """--metrics, --samples, --features, --weights, --resize, --dtype, --compile, --split: see `scoring`."""
     for option in (
-        click.option("--weights", type=click.Path(path_type=Path), help="Weights file of the feature extractor."),
-        click.option("--features", help="Feature extractor of the Fréchet distance (see `ganbench list features`)."),
-        click.option("--samples", type=int, help="Generated samples for every metric. [default: each metric's own]"),
-        click.option("--metrics", help="Metrics, separated by commas. [default: those of the data set]"),
+        click.option(
+            "--split",
+            help="Real data to hold scores against: train, valid, test, train+valid, or all of a path's. "
+            "[default: each metric's own]",
+        ),
+        click.option("--compile", is_flag=True, default=None, help="Compile feature extractors first, where it helps."),
+        click.option("--dtype", help="What feature extractors compute in: float32, tf32, bfloat16 or float16."),
+        click.option("--resize", help="How images are brought to a feature extractor's size: tf1 or clean."),
+        click.option(
+            "--weights",
+            multiple=True,
+            metavar="[NAME=]FILE",
+            help="Weights file of the feature extractor (of that NAME); may be repeated.",
+        ),
+        click.option("--features", help="Feature extractor of metrics that take any (see `ganbench list features`)."),
+        click.option("-n", "--samples", type=int, help="Samples for every metric. [default: each metric's own]"),
+        click.option("--metrics", help="Metrics or scores, separated by commas. [default: those of the data set]"),
     ):
         command = option(command)
     return command
 
 
+def scoring(fields: dict[str, Any]) -> dict[str, Any]:
+    """What `scoring_options` gave, taken out of `fields`, as fields of a Scoring; only what was given."""
+    given = {name: fields.pop(name) for name in SCORING}
+    given["metrics"] = names(given["metrics"])
+    given["weights"] = weights(given["weights"]) or None
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def weights(texts: tuple[str, ...]) -> dict[str, str]:
+    """`[NAME=]FILE` as files by extractor; the file without a name is under ""."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, file = text.partition("=")
+        if not equals or Path(text).exists():
+            name, file = "", text
+        if name in found or not file:
+            raise SpecError(f"--weights takes [NAME=]FILE, each network once, got {text!r}")
+        found[name] = file
+    return found
+
+
 def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """--set, --checkpoint-every, --load."""
     for option in (
-        click.option(
-            "--load", type=click.Path(path_type=Path), multiple=True, help="A Python file with variants of your own."
-        ),
+        load_option,
         click.option("--checkpoint-every", type=click.IntRange(1), default=500, show_default=True, metavar="STEPS"),
         click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting; may be repeated."),
     ):

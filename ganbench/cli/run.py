@@ -50,7 +50,6 @@ def command(
     from ganbench.store import Store
     from ganbench.sweeps.sweep import Surroundings, run_sweep
 
-    scoring["metrics"] = options.names(scoring["metrics"])
     fields = {
         "variants": [variant],
         "datasets": [dataset],
@@ -58,7 +57,7 @@ def command(
         "seeds": [seed],
         "steps": steps,
         "set": options.assignments(settings),
-        "scoring": {key: value for key, value in scoring.items() if value is not None},
+        "scoring": options.scoring(scoring),
     }
     spec = SweepSpec.parse({key: value for key, value in fields.items() if value is not None})
     where = Surroundings(device, "inline", None, data_root, load, checkpoint_every)

@@ -73,9 +73,6 @@ def command(
 
 def _given(fields: dict[str, Any], settings: tuple[str, ...]) -> dict[str, Any]:
     """The fields of a SweepSpec that the command line gives."""
-    scoring = {key: fields[key] for key in ("samples", "features", "weights") if fields[key] is not None}
-    if fields["metrics"] is not None:
-        scoring["metrics"] = options.names(fields["metrics"])
     given = {
         "variants": options.names(fields["variant"]),
         "datasets": options.names(fields["dataset"]),
@@ -85,6 +82,6 @@ def _given(fields: dict[str, Any], settings: tuple[str, ...]) -> dict[str, Any]:
         "sampler": fields["sampler"],
         "trials": fields["trials"],
         "set": options.assignments(settings) or None,
-        "scoring": scoring or None,
+        "scoring": options.scoring(fields) or None,
     }
     return {key: value for key, value in given.items() if value is not None}

@@ -28,7 +28,7 @@ class Dataset:
 
     shape: (2,) for points, (channels, height, width) for images. `version` is a content hash for data given by path.
     Splits: `train` is what training sees, `valid` the held-out tail of the official training set, `train+valid` all
-    of that set in its order, `test` the official test set.
+    of that set in its order, `test` the official test set; `all` is every image of data given by path.
     """
 
     name: str
@@ -40,6 +40,11 @@ class Dataset:
     classes: int = 0
     parameters: Mapping[str, float] = field(default_factory=dict, hash=False)  # of a mixture: what may follow its name
     path: Path | None = None
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that it can be held against in."""
+        return (*SPLITS, "all") if self.path else SPLITS
 
     def mixture(self) -> Mixture:
         """The mixture of a data set of points; DataError for images."""
@@ -64,13 +69,15 @@ class Dataset:
                 self.images(split, root)
 
     def _arrays(self, split: str, root: Path | None) -> tuple[Tensor, Tensor | None]:
-        from ganbench.data import files, images
+        from ganbench.data import files, images, stacked
 
         if self.kind != "images":
             raise DataError(f"{self.name} holds points: it has no splits")
-        if split not in SPLITS:
-            raise UnknownNameError("split", split, SPLITS)
-        return files.load(self.path, split) if self.path else images.load(self.name, split, root)
+        if split not in self.splits:
+            raise UnknownNameError(f"split of {self.name}", split, self.splits)
+        if self.path:
+            return files.load(self.path, split)
+        return stacked.load(split, root) if self.name == stacked.NAME else images.load(self.name, split, root)
 
 
 DATASETS: Registry[Dataset] = Registry("dataset")
@@ -90,6 +97,7 @@ _points("grid", "Gaussians on a square grid", "Lin et al. 2018, PacGAN", side=5,
 _images("mnist", "Handwritten digits", "LeCun et al. 1998", (1, 28, 28))
 _images("fashion_mnist", "Clothing", "Xiao et al. 2017", (1, 28, 28))
 _images("kmnist", "Cursive Japanese characters", "Clanuwat et al. 2018", (1, 28, 28))
+_images("stacked_mnist", "Three digits as red, green and blue: 1000 modes", "Metz et al. 2017", (3, 28, 28), classes=1000)
 _images("cifar10", "Small colour photographs, 10 classes", "Krizhevsky 2009", (3, 32, 32))
 _images("cifar100", "Small colour photographs, 100 classes", "Krizhevsky 2009", (3, 32, 32), classes=100)
 _images("svhn", "House numbers", "Netzer et al. 2011", (3, 32, 32))

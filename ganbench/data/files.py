@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+import math
 import os
-import zipfile
-import zlib
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +25,9 @@ TENTH = 10
 
 KEYS = ("images", "x_train", "arr_0", "samples", "data")
 
+CHUNK, CHUNK_BYTES = 500, 2**27
+"""Images that are handled at once, and the most bytes that they may have."""
+
 
 def inspect(path: Path) -> tuple[tuple[int, int, int], str, int]:
     """Shape (c, h, w), content hash (12 hex digits) and number of classes, without loading every image of a folder."""
@@ -38,8 +42,10 @@ def inspect(path: Path) -> tuple[tuple[int, int, int], str, int]:
 
 
 def load(path: Path, split: str) -> tuple[Tensor, Tensor | None]:
-    """uint8 (n, c, h, w) and labels of a split; DataError where no image falls into it."""
-    parts = _folder(path) if path.is_dir() else _npz(path)
+    """uint8 (n, c, h, w) and labels of a split, "all" for every image; DataError where no image falls into it."""
+    parts = _parts(path)
+    if split == "all":
+        return _joined(parts["train"], parts["test"]) if "test" in parts else parts["all"]
     if "test" in parts:
         images, labels = parts["test" if split == "test" else "train"]
         held = None if split in ("test", "train+valid") else split
@@ -50,6 +56,20 @@ def load(path: Path, split: str) -> tuple[Tensor, Tensor | None]:
     if len(found) == 0:
         raise DataError(f"{path} has no {split!r} images, it has {len(images)} in all: give at least {TENTH}")
     return found, classes
+
+
+def has_test(path: Path) -> bool:
+    """Whether the data at a path name a test set of their own, as folders `train` and `test`, or x_train and x_test."""
+    return "test" in (_roots(path) if path.is_dir() else _npz(path))
+
+
+def _parts(path: Path) -> dict[str, tuple[Tensor, Tensor | None]]:
+    return _folder(path) if path.is_dir() else _npz(path)
+
+
+def _joined(*parts: tuple[Tensor, Tensor | None]) -> tuple[Tensor, Tensor | None]:
+    labels = [label for _, label in parts if label is not None]
+    return torch.cat([images for images, _ in parts]), torch.cat(labels) if len(labels) == len(parts) else None
 
 
 def _part(images: Tensor, labels: Tensor | None, split: str | None, *, has_test: bool) -> tuple[Tensor, Tensor | None]:
@@ -65,41 +85,86 @@ def _part(images: Tensor, labels: Tensor | None, split: str | None, *, has_test:
 
 def image_files(folder: Path) -> list[Path]:
     """Every image file below a folder, sorted by its path; DataError where there is none."""
-    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and _may_be_image(file))
     if not files:
         raise DataError(f"no images in {folder}: files must end in {', '.join(SUFFIXES)}")
     return files
 
 
+def _may_be_image(file: Path) -> bool:
+    """A link to nothing is kept: to read it is an error, and to leave it out would be other data."""
+    return file.is_file() or (file.is_symlink() and not file.exists())
+
+
 def read_image(file: Path) -> NDArray[Any]:
     """uint8 (c, h, w), one channel for grey images and three for others; DataError names a broken file."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(file) as image:
-            if image.mode.startswith(("I", "F")):  # Pillow would clip them to 255, not scale them
-                raise DataError(f"image {file} has more than 8 bits a channel (mode {image.mode}): convert it to 8")
-            grey = image.mode in ("1", "L", "LA")
-            array = np.asarray(image.convert("L" if grey else "RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"cannot read image {file}: {error}") from None
-    return array[None] if grey else np.ascontiguousarray(array.transpose(2, 0, 1))
+            if not image.mode.startswith(("I", "F")):
+                grey = image.mode in ("1", "L", "LA")
+                array = np.asarray(image.convert("L" if grey else "RGB"))
+                return array[None] if grey else np.ascontiguousarray(array.transpose(2, 0, 1))
+            mode = image.mode
+    except UnidentifiedImageError:
+        raise DataError(f"cannot read image {file}: it is damaged, or not an image") from None
+    except Exception as error:  # noqa: BLE001 - decoders raise anything on damaged files; the line names the file
+        raise DataError(f"cannot read image {file}: {reason(error)}") from None
+    # Pillow would clip them to 255, not scale them
+    raise DataError(f"image {file} has more than 8 bits a channel (mode {mode}): convert it to 8")
+
+
+def reason(error: Exception) -> str:
+    """The first line of an error that some reader raised; its type where it says nothing."""
+    lines = str(error).strip().splitlines()
+    return getattr(error, "strerror", None) or (lines[0] if lines else type(error).__name__)
+
+
+def read_chunks(files: list[Path]) -> Iterator[NDArray[Any]]:
+    """uint8 (m, c, h, w), chunk by chunk, so that memory is bounded whatever their number; threads read the next chunk
+    while this one is used. DataError names the first file that is broken, or of another size than the first one."""
+    expected = read_image(files[0]).shape
+    size = chunk_size(expected)
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        try:
+            ahead = pool.map(read_image, files[:size])
+            for start in range(0, len(files), size):
+                arrays, ahead = list(ahead), pool.map(read_image, files[start + size : start + 2 * size])
+                _check_sizes(files[start:], arrays, expected)
+                yield np.stack(arrays)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def chunk_size(shape: tuple[int, ...]) -> int:
+    """How many images of this shape are handled at once: CHUNK, or as many as CHUNK_BYTES hold."""
+    return max(1, min(CHUNK, CHUNK_BYTES // max(1, math.prod(shape))))
+
+
+def _check_sizes(files: list[Path], arrays: list[NDArray[Any]], expected: tuple[int, ...]) -> None:
+    for file, array in zip(files, arrays, strict=False):
+        if array.shape != expected:
+            raise DataError(
+                f"image {file} is {measures(array.shape)}, the others are {measures(expected)}: "
+                "give all one size and mode"
+            )
 
 
 def read_images(files: list[Path]) -> NDArray[Any]:
-    """uint8 (n, c, h, w); DataError names the first file whose size differs from the first one's."""
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        arrays = list(pool.map(read_image, files))
-    expected = arrays[0].shape
-    for file, array in zip(files, arrays, strict=True):
-        if array.shape != expected:
-            raise DataError(
-                f"image {file} is {_size(array.shape)}, the others are {_size(expected)}: give all one size and mode"
-            )
-    return np.stack(arrays)
+    """uint8 (n, c, h, w) of all files; DataError as read_chunks."""
+    chunks = read_chunks(files)
+    first = next(chunks)
+    images = np.empty((len(files), *first.shape[1:]), np.uint8)
+    start = 0
+    for chunk in itertools.chain([first], chunks):
+        images[start : start + len(chunk)] = chunk
+        start += len(chunk)
+    return images
 
 
-def _size(shape: tuple[int, ...]) -> str:
+def measures(shape: tuple[int, ...]) -> str:
+    """An image's shape (c, h, w) in words."""
     return f"{shape[2]}x{shape[1]} with {shape[0]} channel{'s' if shape[0] > 1 else ''}"
 
 
@@ -136,8 +201,8 @@ def _npz(path: Path) -> dict[str, tuple[Tensor, Tensor | None]]:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in archive.files}
-    except (OSError, ValueError, NotImplementedError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"cannot read {path}: {error}") from None
+    except Exception as error:  # noqa: BLE001 - readers raise anything on damaged files; the line names the file
+        raise DataError(f"cannot read {path}: {reason(error)}") from None
     key = next((key for key in KEYS if key in arrays), None)
     if key is None:
         raise DataError(f"{path} has no array named {', '.join(KEYS)}: it has {', '.join(arrays) or 'none'}")
@@ -169,13 +234,19 @@ def as_images(array: NDArray[Any], name: str) -> Tensor:
     """uint8 (n, c, h, w) of an array (n, h, w), (n, h, w, c) or (n, c, h, w); DataError for any other."""
     if array.dtype != np.uint8:
         raise DataError(f"{name}: images are uint8 (0..255), got {array.dtype}")
-    if array.ndim == 3:
-        array = array[:, None]
-    elif array.ndim == 4 and array.shape[-1] in (1, 3) and array.shape[1] not in (1, 3):
-        array = array.transpose(0, 3, 1, 2)
-    if array.ndim != 4 or array.shape[1] not in (1, 3) or len(array) == 0:
+    return torch.from_numpy(np.ascontiguousarray(channels_first(array, name)))
+
+
+def channels_first(array: NDArray[Any], name: str) -> NDArray[Any]:
+    """A view (n, c, h, w) of an array (n, h, w), (n, h, w, c) or (n, c, h, w) with 1 or 3 channels; else DataError."""
+    view = array
+    if view.ndim == 3:
+        view = view[:, None]
+    elif view.ndim == 4 and view.shape[-1] in (1, 3) and view.shape[1] not in (1, 3):
+        view = view.transpose(0, 3, 1, 2)
+    if view.ndim != 4 or view.shape[1] not in (1, 3) or len(view) == 0:
         raise DataError(f"{name}: images are (n, h, w), (n, h, w, c) or (n, c, h, w), got shape {array.shape}")
-    return torch.from_numpy(np.ascontiguousarray(array))
+    return view
 
 
 def _hash(files: list[Path], root: Path) -> str:

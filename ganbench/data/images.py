@@ -28,17 +28,17 @@ Reader = Callable[[Path, bool, bool], Any]
 
 def load(name: str, split: str, root: Path | None) -> tuple[Tensor, Tensor]:
     """uint8 (n, c, h, w) and labels int64 (n,) of a split."""
-    given = root or _root_of_environment()
-    folder = given or cache_folder() / "data"
-    images, labels = _official(name, split != "test", folder, may_download=given is None)
+    folder, given = folder_of(root)
+    images, labels = _official(name, split != "test", folder, may_download=not given)
     kept = len(images) - HOLDOUT.get(name, HOLDOUT_DEFAULT)
     part = {"train": slice(kept), "valid": slice(kept, None)}.get(split, slice(None))
     return images[part], labels[part]
 
 
-def _root_of_environment() -> Path | None:
-    given = os.environ.get("GANBENCH_DATA")
-    return Path(given) if given else None
+def folder_of(root: Path | None) -> tuple[Path, bool]:
+    """The folder that holds the data, and whether it was given, as `root` or GANBENCH_DATA; else it is the cache's."""
+    given = root or os.environ.get("GANBENCH_DATA")
+    return (Path(given), True) if given else (cache_folder() / "data", False)
 
 
 @lru_cache(maxsize=4)

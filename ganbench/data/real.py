@@ -14,18 +14,19 @@ from ganbench.errors import DataError
 
 
 def real_samples(
-    dataset: Dataset, n: int, seed: int = 0, root: Path | None = None, chunk: int = 500
+    dataset: Dataset, n: int, seed: int = 0, root: Path | None = None, chunk: int = 500, split: str = "train"
 ) -> Iterator[Tensor]:
-    """n real samples in chunks: float32 points, or uint8 images of the training split, shuffled by the seed.
+    """n real samples in chunks: float32 points, or uint8 images of a split, shuffled by the seed.
 
-    DataError where the training split has fewer than n.
+    DataError where the split has fewer than n.
     """
     if dataset.kind == "points":
         yield from dataset.mixture().sample(n, seed).split(chunk)
         return
-    images = dataset.images("train", root)
+    images = dataset.images(split, root)
     if n > len(images):
-        raise DataError(f"{dataset.name} has {len(images)} training images, {n} were asked for: use --samples")
+        name = "training" if split == "train" else split
+        raise DataError(f"{dataset.name} has {len(images)} {name} images, {n} were asked for: use --samples")
     order = torch.randperm(len(images), generator=rng.stream(seed, "real"))[:n]
     for index in order.split(chunk):
         yield images[index]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from ganbench.errors import SampleError
 from ganbench.lazy import np, torch
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
     from torch import Tensor
 
 
@@ -21,10 +22,11 @@ def rows(given: ArrayLike | Tensor, name: str, minimum: int = 1) -> Tensor:
 
 
 def feature_pair(real: ArrayLike | Tensor, fake: ArrayLike | Tensor, minimum: int = 1) -> tuple[Tensor, Tensor]:
-    """Real and generated features of one width, each as `rows`."""
+    """Real and generated features of one width, each as `rows`, of the greater precision, and where the real ones are."""
     x, y = rows(real, "real features", minimum), rows(fake, "generated features", minimum)
     same_width(x, y)
-    return x, y.to(x.device)
+    dtype = torch.promote_types(x.dtype, y.dtype)
+    return x.to(dtype), y.to(x.device, dtype)
 
 
 def same_width(real: Tensor, fake: Tensor) -> None:
@@ -36,21 +38,26 @@ def same_width(real: Tensor, fake: Tensor) -> None:
 def tensor(given: ArrayLike | Tensor, name: str) -> Tensor:
     """`given` as a detached tensor of floats; SampleError where it is not an array of real numbers."""
     x = given.detach() if isinstance(given, torch.Tensor) else _from_numpy(given, name)
-    if x.is_complex():
-        raise SampleError(f"{name} are real numbers, got {x.dtype}")
+    if x.is_complex() or x.is_quantized or x.layout != torch.strided:
+        raise SampleError(f"{name} are real numbers in a dense tensor, got {x.dtype}, {x.layout}")
     return x if x.dtype in (torch.float32, torch.float64) else x.float() if x.is_floating_point() else x.double()
 
 
 def _from_numpy(given: Any, name: str) -> Tensor:
     try:
         array = np.asarray(given)
-    except ValueError:  # a ragged list
+    except (ValueError, TypeError, RuntimeError):  # a ragged list, or an object that cannot become an array
         raise SampleError(f"{name} are not one array of numbers") from None
     if array.dtype.kind not in "fiub":
         raise SampleError(f"{name} are real numbers, got {array.dtype}")
-    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
-        array = array.astype(np.float64)
-    return torch.from_numpy(np.ascontiguousarray(array))
+    return from_numpy(array)
+
+
+def from_numpy(array: NDArray[Any]) -> Tensor:
+    """A tensor of an array of numbers in a type and byte order that torch has; a copy where the array is read-only."""
+    wide = array.dtype.kind == "f" and array.dtype.itemsize > 8
+    known = array.astype(np.float64 if wide else array.dtype.newbyteorder("="), order="C", copy=False)
+    return torch.from_numpy(known if known.flags.writeable else known.copy())
 
 
 def finite(x: Tensor, name: str) -> Tensor:
@@ -59,3 +66,11 @@ def finite(x: Tensor, name: str) -> Tensor:
     if bad:
         raise SampleError(f"{name} hold values that are not finite: {bad:,} are NaN or infinite")
     return x
+
+
+def sound(value: float, name: str, *inputs: Tensor) -> float:
+    """`value`, or SampleError where it is NaN or infinite: the inputs are finite, so its arithmetic overflowed."""
+    if math.isfinite(value):
+        return value
+    largest = max(float(x.abs().max()) for x in inputs)
+    raise SampleError(f"{name} is not finite for values as large as {largest:.3g}: rescale them")

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ganbench.data import Dataset
-from ganbench.errors import SampleError, SpecError
-from ganbench.metrics.base import Metric, check_fits, pinned
-from ganbench.metrics.features.base import EXTRACTORS, Source, check_options, given_weights, weights_hash
+from ganbench.errors import SampleError, SpecError, UnknownNameError
+from ganbench.metrics.base import METRICS, Metric, check_fits, pinned
+from ganbench.metrics.features.base import DTYPES, EXTRACTORS, Source, check_options, weights_hash
 from ganbench.spec import Scoring
 
 PARZEN_DIMENSIONS = 1024
@@ -35,11 +35,16 @@ class Request:
 
 def resolve(dataset: Dataset, scoring: Scoring, root: Path | None = None) -> Scoring:
     """`scoring` with its metrics and extractor named; unknown ones, ones for other data, too few samples, weights that
-    cannot be had, are errors now."""
+    cannot be had, are errors now. A metric's name (`prdc`) stands for all of its scores, unless one bears it too."""
+    if scoring.split is not None and scoring.split not in dataset.splits:
+        raise UnknownNameError(f"split of {dataset.name}", scoring.split, dataset.splits)
+    if scoring.dtype not in DTYPES:
+        raise UnknownNameError("dtype", scoring.dtype, DTYPES)
     names = scoring.metrics if scoring.metrics is not None else default_metrics(dataset, scoring)
     if not names:
         raise SpecError("no metrics are named: leave them out for those of the data set, or name some")
-    asked = [_request(name, dataset, scoring) for name in names]
+    scores = dict.fromkeys(score for name in names for score in _scores(name))
+    asked = list(dict.fromkeys(_request(score, dataset, scoring) for score in scores))
     for request in asked:
         check_fits(request.card, request.score, dataset)
         if scoring.samples is not None and scoring.samples < request.card.minimum:
@@ -66,8 +71,9 @@ def requests(dataset: Dataset, scoring: Scoring) -> list[Request]:
 
 
 def source(extractor: str, dataset: Dataset, scoring: Scoring, root: Path | None) -> Source:
-    """Where the weights of an extractor may come from."""
-    return Source(given_weights(scoring.weights, extractor), dataset, root)
+    """Where the weights of an extractor may come from; a file without a name is for the one that has weights."""
+    unnamed = scoring.weights.get("") if EXTRACTORS.get(extractor).find else None
+    return Source(scoring.weights.get(extractor, unnamed), dataset, root)
 
 
 def weights_of(asked: Sequence[Request], dataset: Dataset, scoring: Scoring, root: Path | None) -> dict[str, str]:
@@ -112,6 +118,14 @@ def default_features(dataset: Dataset, scoring: Scoring) -> str:
     return "efficientnet-lite0"
 
 
+def _scores(name: str) -> tuple[str, ...]:
+    """The scores that a name stands for: itself, or those of the metric of that name."""
+    cards = {card.name: card for card in METRICS}
+    if name in cards and not any(name in card.directions for card in cards.values()):
+        return tuple(cards[name].directions)
+    return (name,)
+
+
 def _request(name: str, dataset: Dataset, scoring: Scoring) -> Request:
     """`fd` alone is the distance on whichever extractor is in use: `fd-efficientnet-lite0`."""
     card, extractor = pinned(name, dataset)
@@ -137,6 +151,8 @@ def _check_weights(extractors: tuple[str, ...], scoring: Scoring) -> None:
     unused = scoring.weights.keys() - {"", *extractors}
     if unused:
         raise SpecError(f"weights are given for {min(unused)!r}, which no metric here uses: {_uses(with_weights)}")
+    if "" in scoring.weights and extractors and not with_weights:
+        raise SpecError(f"weights are given ({scoring.weights['']}), which no metric here uses: leave them out")
     if "" in scoring.weights and len(with_weights) > 1:
         raise SpecError(f"which network are the weights of? Say NAME=FILE: {_uses(with_weights)}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ganbench.data import Dataset
 from ganbench.errors import SampleError
 from ganbench.lazy import torch
-from ganbench.metrics.base import Accumulator, Context, Metric, Progress, Sampler
+from ganbench.metrics.base import Accumulator, Context, Metric, Progress, Sampler, Value
 from ganbench.metrics.choice import Request, requests, resolve, source, weights_of
 from ganbench.metrics.features.base import Extractor, loaded
 from ganbench.metrics.reference import Reference, count
@@ -33,6 +34,7 @@ def scoring_key(dataset: Dataset, scoring: Scoring, root: Path | None = None) ->
             "weights": weights_of(asked, dataset, scoring, root),
             "resize": scoring.resize or "",
             "dtype": scoring.dtype,
+            "compile": scoring.compile,
             "split": scoring.split or "",
             "data": dataset.version,
         }
@@ -147,7 +149,9 @@ def _measures(
 
 def _extractor(name: str, dataset: Dataset, scoring: Scoring, root: Path | None, device: Any) -> Extractor:
     where = source(name, dataset, scoring, root)
-    return loaded(name, where, resize=scoring.resize, dtype=scoring.dtype, device=str(device))
+    return loaded(
+        name, where, resize=scoring.resize, dtype=scoring.dtype, device=str(device), compiled=scoring.compile
+    )
 
 
 def _context(
@@ -159,7 +163,7 @@ def _context(
         n=scoring.samples or card.samples,
         dataset=dataset,
         split=split,
-        n_real=count(dataset, split, card.n_real, root) if split else 0,
+        n_real=count(dataset, split, 0 if split == "all" else card.n_real, root) if split else 0,
         root=root,
         device=device,
         extractor=reference.extractor if reference else None,
@@ -182,9 +186,15 @@ def _scores(measure: _Measure, protocol: Mapping[str, Scalar]) -> Iterator[Score
             value=value.value,
             stderr=value.stderr,
             protocol=full,
-            flags=value.flags,
+            flags=_flags(value),
             details=dict(value.details),
         )
+
+
+def _flags(value: Value) -> tuple[str, ...]:
+    """A number that is none never stands without a reason."""
+    told = math.isfinite(value.value) or value.flags
+    return value.flags if told else ("not finite: the features are too large, or too much alike",)
 
 
 def check_shape(samples: Tensor, dataset: Dataset) -> None:

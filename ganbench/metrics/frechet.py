@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ganbench.lazy import torch
-from ganbench.metrics.arrays import feature_pair
+from ganbench.metrics.arrays import feature_pair, sound
 from ganbench.metrics.base import ANY, METRICS, Context, Metric, Value, View
 from ganbench.metrics.moments import Gaussian, Moments, moments_of
 
@@ -30,16 +30,17 @@ def fid(real_features: ArrayLike | Tensor, fake_features: ArrayLike | Tensor) ->
     real, fake = feature_pair(real_features, fake_features, minimum=2)
     real, fake = real.double(), fake.double()
     if min(len(real), len(fake)) <= real.shape[1]:
-        return _from_features(real, fake)
-    return frechet_distance(moments_of(real), moments_of(fake))
+        return sound(_from_features(real, fake), "the Fréchet distance", real, fake)
+    return sound(frechet_distance(moments_of(real), moments_of(fake)), "the Fréchet distance", real, fake)
 
 
-def frechet_distance(one: Gaussian, other: Gaussian) -> float:
+def frechet_distance(one: Gaussian, other: Gaussian, factor: Tensor | None = None) -> float:
     """‖μ₁ - μ₂‖² + Tr Σ₁ + Tr Σ₂ - 2 Tr (Σ₁Σ₂)^½.
 
     With Σ₁ = LLᵀ the eigenvalues of Σ₁Σ₂ are those of the symmetric LᵀΣ₂L: no matrix square root is needed.
+    factor: L = factor_of(Σ₁), where `one` is held against many.
     """
-    factor = _factor(one.covariance)
+    factor = factor_of(one.covariance) if factor is None else factor
     roots = torch.linalg.eigvalsh(factor.mT @ other.covariance @ factor).clamp_min(0).sqrt()
     return _distance(one, other, roots.sum())
 
@@ -49,9 +50,9 @@ def distance_and_stderr(real: Gaussian, fake: Gaussian, some_fake: Tensor) -> tu
 
     Delta method: with T = L (LᵀΣ₂L)^-½ Lᵀ the optimal map from the generated to the real Gaussian, a sample y moves the
     distance by 2 (μ₂ - μ₁)ᵀ(y - μ₂) + (y - μ₂)ᵀ (1 - T)(y - μ₂) less its mean; the deviation of that over `some_fake`
-    (m, d), over √n. The distance's bias of order 1 / n is no part of it: fid-infinity takes that off.
+    (m, d), over √n. The distance's bias of order 1 / n is no part of it: fid_infinity takes that off.
     """
-    factor = _factor(real.covariance)
+    factor = factor_of(real.covariance)
     values, vectors = torch.linalg.eigh(factor.mT @ fake.covariance @ factor)
     roots = values.clamp_min(0).sqrt()
     tiny = roots < 1e-7 * roots.max()  # directions that one of the two does not vary in: no map is defined there
@@ -61,7 +62,7 @@ def distance_and_stderr(real: Gaussian, fake: Gaussian, some_fake: Tensor) -> tu
     return _distance(real, fake, roots.sum()), float(moved.std()) / fake.n**0.5
 
 
-def _factor(covariance: Tensor) -> Tensor:
+def factor_of(covariance: Tensor) -> Tensor:
     """F with FFᵀ = Σ: Cholesky's, or where Σ is not positive definite by its eigenvectors."""
     factor: Tensor
     factor, failed = torch.linalg.cholesky_ex(covariance)
@@ -103,10 +104,11 @@ class _Frechet:
         context = self._context
         real, fake = context.real.moments(context.split, context.n_real), self._moments.result()
         value, stderr = distance_and_stderr(real, fake, torch.cat(self._kept))
-        return {self._name: Value(value, stderr, _flags(real, fake))}
+        return {self._name: Value(value, stderr, flags_of(real, fake))}
 
 
-def _flags(real: Gaussian, fake: Gaussian) -> tuple[str, ...]:
+def flags_of(real: Gaussian, fake: Gaussian) -> tuple[str, ...]:
+    """What is wrong with a distance between these: too few samples for their width, or hardly any variance."""
     dim = len(real.mean)
     sets = ((real.n, "real"), (fake.n, "generated"))
     flags = [f"rank-deficient: {n} {name} samples for {dim} features" for n, name in sets if n <= dim]

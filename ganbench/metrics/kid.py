@@ -5,12 +5,13 @@ Bińkowski et al. 2018, Demystifying MMD GANs, section 4.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ganbench.errors import SampleError
 from ganbench.lazy import np, torch
-from ganbench.metrics.arrays import feature_pair
+from ganbench.metrics.arrays import feature_pair, sound
 from ganbench.metrics.base import Value
 from ganbench.metrics.held import Held, compare_features
 
@@ -30,9 +31,10 @@ def kid(
 ) -> tuple[float, float]:
     """Mean and standard deviation (ddof 0) over random subsets of the unbiased MMD² with k(x, y) = (x·y / d + 1)³.
 
-    features: (n, d), n >= subset_size >= 2. seed: a number, or a NumPy generator whose `choice` draws each subset, of the
-    generated features first. Negative values are valid: an unbiased estimate of 0 falls to both sides. The deviation is a
-    spread over overlapping subsets, not a standard error. SampleError for fewer samples than a subset has.
+    features: (n, d), n >= subset_size >= 2. seed: a number, or a NumPy generator whose `choice` draws each subset, of
+    the generated features first. Negative values are valid: an unbiased estimate of 0 falls to both sides. The
+    deviation is a spread over overlapping subsets, not a standard error. SampleError for fewer samples than a subset
+    has.
     """
     real, fake = feature_pair(real_features, fake_features)
     _check(real, fake, subsets, subset_size)
@@ -42,36 +44,57 @@ def kid(
         y = fake[torch.from_numpy(generator.choice(len(fake), subset_size, replace=False)).to(fake.device)]
         x = real[torch.from_numpy(generator.choice(len(real), subset_size, replace=False)).to(fake.device)]
         values[index] = _mmd2(x, y)
-    return float(values.mean()), float(values.std(correction=0))
+    mean, std = (sound(float(value), "KID", real, fake) for value in (values.mean(), values.std(correction=0)))
+    return mean, std
+
+
+def _drawn(x: Tensor, size: int, generator: Any) -> Tensor:
+    return x.index_select(0, torch.from_numpy(generator.choice(len(x), size, replace=False)).to(x.device))
 
 
 def block_stderr(real: Tensor, fake: Tensor, size: int = SUBSET_SIZE) -> float | None:
-    """Standard error of the mean over disjoint blocks, which are independent; None with fewer than two of them."""
+    """Standard error of the mean over disjoint blocks, which are independent; None with fewer than two of them.
+
+    That is the error of `kid` where the distributions differ. Where they are equal it is an upper one: the mean over
+    overlapping subsets then varies less, by up to the root of the number of blocks.
+    """
     blocks = list(zip(real.split(size), fake.split(size), strict=False))
     whole = [(x, y) for x, y in blocks if len(x) == len(y) == size]
     if len(whole) < 2:
         return None
     values = torch.tensor([_mmd2(x, y) for x, y in whole], dtype=torch.float64)
-    return float(values.std()) / len(whole) ** 0.5
+    return float(values.std()) / math.sqrt(len(whole))
 
 
 def _mmd2(x: Tensor, y: Tensor) -> float:
     """Equation 4 for sets (m, d) of one size: off the diagonals of k(x, x) and k(y, y), all of k(x, y)."""
-    m, d = x.shape
-    within = sum(_off_diagonal(part, d) for part in (x, y)) / (m * (m - 1))
-    across = _cubed(x @ y.mT, d).sum(dtype=torch.float64) / m**2
-    return float(within - 2 * across)
+    m = len(x)
+    a, b = _fastest(x), _fastest(y)
+    within = _off_diagonal(_kernel(a, a)) + _off_diagonal(_kernel(b, b))
+    return within / (m * (m - 1)) - 2 * _total(_kernel(a, b)) / m**2
 
 
-def _off_diagonal(x: Tensor, d: int) -> Tensor:
-    kernel = _cubed(x @ x.mT, d)
-    total: Tensor = kernel.sum(dtype=torch.float64) - kernel.diagonal().sum(dtype=torch.float64)
-    return total
+def _fastest(x: Tensor) -> Any:
+    """NumPy's array on a CPU: its product sees that x xᵀ is symmetric and computes half of it, PyTorch's does not."""
+    return x if x.is_cuda else x.numpy()
 
 
-def _cubed(products: Tensor, d: int) -> Tensor:
-    base = products.div_(d).add_(1)
-    return base * base * base
+def _kernel(x: Any, y: Any) -> Any:
+    base = x @ y.T
+    base /= x.shape[1]
+    base += 1
+    cube = base * base
+    cube *= base
+    return cube
+
+
+def _total(kernel: Any) -> float:
+    """Sums of rows in the kernel's precision, their sum in float64."""
+    return math.fsum(kernel.sum(1).tolist())
+
+
+def _off_diagonal(kernel: Any) -> float:
+    return _total(kernel) - math.fsum(kernel.diagonal().tolist())
 
 
 def _check(real: Tensor, fake: Tensor, subsets: int, subset_size: int) -> None:

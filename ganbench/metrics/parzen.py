@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganbench.errors import SampleError
 from ganbench.lazy import np, torch
-from ganbench.metrics.arrays import finite, tensor
+from ganbench.metrics.arrays import finite, sound, tensor
 from ganbench.metrics.base import METRICS, Context, Metric, Value, View
 from ganbench.spec import Scalar
 
@@ -50,7 +50,8 @@ def parzen_log_likelihood(
     best = int(means.argmax())
     values = _log_likelihoods(t, x, [grid[best]])[0]
     stderr = float(values.std(correction=0)) / math.sqrt(len(values))
-    return Parzen(float(values.mean()), stderr, grid[best], len(grid) > 1 and best in (0, len(grid) - 1))
+    mean = sound(float(values.mean()), "the log-likelihood", x, v, t)
+    return Parzen(mean, stderr, grid[best], len(grid) > 1 and best in (0, len(grid) - 1))
 
 
 def _log_likelihoods(points: Tensor, samples: Tensor, sigmas: Sequence[float]) -> Tensor:
@@ -69,10 +70,10 @@ def _log_likelihoods(points: Tensor, samples: Tensor, sigmas: Sequence[float]) -
 
 
 def _flat(given: ArrayLike | Tensor, name: str) -> Tensor:
+    x = tensor(given, name)
     kind = given.dtype if isinstance(given, torch.Tensor) else np.asarray(given).dtype
     if "int" in str(kind) or "bool" in str(kind):
         raise SampleError(f"{name} are floats, pixels in [0, 1], got {kind}: divide images of 0 to 255 by 255")
-    x = tensor(given, name)
     if x.dim() < 2 or len(x) == 0:
         raise SampleError(f"{name} are (n, ...) with n >= 1, got shape {tuple(x.shape)}")
     return finite(x.flatten(1).double(), name)

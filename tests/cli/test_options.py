@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ganbench.cli import options
 from ganbench.errors import SpecError
+from ganbench.spec import Scoring, SweepSpec
 
 
 @pytest.mark.parametrize(
@@ -37,3 +40,42 @@ def test_seeds_are_a_count_or_a_list() -> None:
     assert options.seeds("0,3,7") == [0, 3, 7]
     with pytest.raises(SpecError):
         options.seeds("1.5")
+
+
+def test_weights_are_files_by_network(tmp_path: Path) -> None:
+    assert options.weights(()) == {}
+    assert options.weights(("a.pth",)) == {"": "a.pth"}
+    assert options.weights(("inception=a.pth", "vgg16=b=c.pth")) == {"inception": "a.pth", "vgg16": "b=c.pth"}
+    odd = tmp_path / "lr=1.pth"
+    odd.touch()
+    assert options.weights((str(odd),)) == {"": str(odd)}
+    for texts in (("a.pth", "b.pth"), ("inception=",), ("x=a", "x=b")):
+        with pytest.raises(SpecError, match=r"--weights takes \[NAME=\]FILE, each network once"):
+            options.weights(texts)
+
+
+def test_scoring_holds_what_was_given_alone() -> None:
+    nothing = {name: None for name in options.SCORING} | {"weights": (), "steps": 3}
+    assert options.scoring(nothing) == {}
+    assert nothing == {"steps": 3}
+    given = {name: None for name in options.SCORING} | {"weights": ("w.pth",), "metrics": "fd, kid", "dtype": "tf32"}
+    assert options.scoring(given) == {"weights": {"": "w.pth"}, "metrics": ["fd", "kid"], "dtype": "tf32"}
+
+
+def test_every_field_of_a_scoring_is_an_option() -> None:
+    assert set(options.SCORING) == set(Scoring.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("text", "weights"),
+    [
+        ('weights = "w.pth"', {"": Path("w.pth")}),
+        ('weights = {inception = "w.pth", vgg16 = "v.pth"}', {"inception": Path("w.pth"), "vgg16": Path("v.pth")}),
+        ("samples = 5", {}),
+    ],
+)
+def test_a_sweeps_file_says_how_to_score(tmp_path: Path, text: str, weights: dict[str, Path]) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text(f'variants = ["ns"]\ndatasets = ["ring"]\n[scoring]\nsplit = "valid"\n{text}\n')
+    found = SweepSpec.from_toml(path, {"scoring": {"dtype": "tf32"}}).scoring
+    assert (found.weights, found.split, found.dtype) == (weights, "valid", "tf32")

@@ -46,6 +46,7 @@ class Recipe:
     resize: str
     dtype: str
     device: Any
+    compiled: bool = False  # by torch.compile, for networks that say they can be
 
     @property
     def torch_dtype(self) -> torch.dtype:
@@ -74,6 +75,7 @@ class Card:
     kind: str = "images"
     batch: tuple[int, int] = (64, 256)
     repeats_grey: bool = True  # whether grey images are given to it as three equal channels
+    compiles: bool = False  # whether torch.compile can make it faster
 
     def weights(self, source: Source) -> Path | None:
         """The weights file, None where it needs none; WeightsError where it cannot be had or read."""
@@ -110,6 +112,8 @@ class Extractor:
     def __init__(self, card: Card, recipe: Recipe) -> None:
         self.name = card.name
         self.protocol: dict[str, Scalar] = {"features": card.name, "resize": recipe.resize, "dtype": recipe.dtype}
+        if recipe.compiled:
+            self.protocol["compiled"] = True
         if recipe.weights is not None:
             self.protocol["weights"] = weights_hash(recipe.weights)
         self._card, self._recipe, self._network = card, recipe, card.load(recipe)
@@ -189,12 +193,19 @@ def state_dict(path: Path) -> dict[str, Tensor]:
 
 
 def loaded(
-    name: str, source: Source = Source(), *, resize: str | None = None, dtype: str = "float32", device: str = "cpu"
+    name: str,
+    source: Source = Source(),
+    *,
+    resize: str | None = None,
+    dtype: str = "float32",
+    device: str = "cpu",
+    compiled: bool = False,
 ) -> Extractor:
     """The extractor of that name, loaded once a process for everything that its features depend on."""
     card = EXTRACTORS.get(name)
     path = card.weights(source)
-    return _loaded(card, Recipe(path, card.resize(resize), dtype, device), weights_hash(path) if path else "")
+    recipe = Recipe(path, card.resize(resize), dtype, device, compiled and card.compiles)
+    return _loaded(card, recipe, weights_hash(path) if path else "")
 
 
 @lru_cache(maxsize=4)

@@ -2,70 +2,37 @@
 
 from __future__ import annotations
 
-import os
-import urllib.request
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganbench.data.cache import cache_folder
 from ganbench.errors import WeightsError
 from ganbench.lazy import torch
-from ganbench.metrics.features.base import EXTRACTORS, Card, Network, Recipe, Source, state_dict, weights_hash
+from ganbench.metrics.features.base import EXTRACTORS, Card, Network, Recipe, state_dict
+from ganbench.metrics.features.download import Published
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-FILE = "weights-inception-2015-12-05-6726825d.pth"
-TIMEOUT = 10  # seconds
 SIZE = 299
 
 
-def cached() -> Path:
-    """Where the weights lie once they were downloaded."""
-    return cache_folder() / "weights" / FILE
-
-
-def _find(source: Source) -> Path:
-    path = source.given or cached()
-    return path if source.given or path.exists() else _download(path)
-
-
-@lru_cache(maxsize=1)
-def _download(path: Path) -> Path:
-    """Fetch the weights, check them against the hash in their name, and only then give them it."""
+def _address() -> str:
     from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
 
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with urllib.request.urlopen(URL_INCEPTION_V3, timeout=TIMEOUT) as answer:
-            temporary.write_bytes(answer.read())
-        _check(temporary)
-        temporary.replace(path)
-    except OSError as error:
-        raise WeightsError(
-            f"no Inception weights: none were given, none are at {path}, and the download failed ({error}); "
-            f"give the file {FILE} with --weights, or use the metric fd-efficientnet-lite0"
-        ) from None
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
+    return str(URL_INCEPTION_V3)
 
 
-def _check(path: Path) -> None:
-    expected, found = Path(FILE).stem.rpartition("-")[2], weights_hash(path)
-    if found != expected:
-        raise OSError(f"its checksum is {found}, not {expected}")
+WEIGHTS = Published(
+    "Inception",
+    "weights-inception-2015-12-05-6726825d.pth",
+    _address,
+    "or use the metric fd-efficientnet-lite0",
+)
 
 
 def available() -> bool:
     """Whether the weights are cached, or can be downloaded now."""
-    try:
-        _find(Source())
-    except WeightsError:
-        return False
-    return True
+    return WEIGHTS.available()
 
 
 def _load(recipe: Recipe) -> Network:
@@ -73,15 +40,15 @@ def _load(recipe: Recipe) -> Network:
     from ganbench.metrics.features import resize
     from ganbench.metrics.features.folding import fold
 
-    network = _port(recipe.weights)
-    weight = network.fc.weight.to(recipe.device)
-    network = fold(network.to(recipe.device))
-    network = network.to(dtype=recipe.torch_dtype, memory_format=torch.channels_last)
+    network = _port(recipe.weights).to(recipe.device)
+    weight = network.fc.weight.clone()
+    network = fold(network).to(dtype=recipe.torch_dtype, memory_format=torch.channels_last)
+    trunk = torch.compile(_trunk, options={"freezing": True}) if recipe.compiled else _trunk
     enlarge = resize.WAYS[recipe.resize]
 
     def features(images: Tensor) -> tuple[Tensor, Tensor]:
         x = (enlarge(images, SIZE) - 128) / 128
-        maps = _trunk(network, x.to(recipe.torch_dtype, memory_format=torch.channels_last))
+        maps = trunk(network, x.to(recipe.torch_dtype, memory_format=torch.channels_last))
         pooled = maps.float().mean((2, 3))
         return pooled, pooled @ weight.mT
 
@@ -117,8 +84,9 @@ EXTRACTORS.add(
         name="inception",
         title="Inception 2015-12-05, 2048 pooled features and logits without bias (torch-fidelity's port)",
         resizes=("tf1", "clean"),
-        find=_find,
+        find=WEIGHTS.find,
         load=_load,
         batch=(8, 256),
+        compiles=True,
     )
 )

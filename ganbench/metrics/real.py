@@ -1,0 +1,94 @@
+"""What real data score: the ceiling that stands beside every score, from the same engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ganbench.data import Dataset, real_samples
+from ganbench.metrics.base import Progress
+from ganbench.metrics.choice import Request, requests
+from ganbench.metrics.engine import score
+from ganbench.metrics.features.base import EXTRACTORS
+from ganbench.spec import Score, Scoring
+
+SEED = 0
+"""Of the order of real images, and of real points: those of the row `real` of a sweep."""
+
+FRESH = "fresh"
+"""Where real points come from: a mixture has no end of them."""
+
+
+def real_scores(
+    dataset: Dataset,
+    scoring: Scoring,
+    *,
+    root: Path | None = None,
+    device: Any = "cpu",
+    progress: Progress | None = None,
+) -> dict[str, Score]:
+    """The scores of real data by name, under a resolved scoring; the protocol's `real` says where they come from.
+
+    They are of images that the metric is not held against: `train`, or `test` for a metric held against training
+    data; of points, fresh ones. As many as samples are scored where the split has them, else all of it: n_generated
+    says so. Metrics held against all of the data, or defined on more than there are, have no such score.
+    """
+    groups: dict[tuple[str, int], list[Request]] = {}
+    for request in requests(dataset, scoring):
+        split = _split(request, scoring)
+        n = _count(request, dataset, scoring, split, root)
+        if n >= request.card.minimum:
+            groups.setdefault((split, n), []).append(request)
+    found = {}
+    for (split, n), asked in groups.items():
+
+        def sampler(count: int, split: str = split) -> Any:
+            return real_samples(dataset, count, SEED, root, split=split)
+
+        part, told = _narrowed(scoring, asked, n), _told(progress)
+        protocol = {"real": FRESH if dataset.kind == "points" else split}
+        scores = score(sampler, dataset, part, root=root, device=device, protocol=protocol, progress=told)
+        found.update({each.metric: each for each in scores})
+    return found
+
+
+def _split(request: Request, scoring: Scoring) -> str:
+    """Where real samples come from; empty where no split is left."""
+    held = (scoring.split or request.card.split) if request.card.split else ""
+    if held == "all":
+        return ""
+    return "test" if held.startswith("train") else "train"
+
+
+def _count(request: Request, dataset: Dataset, scoring: Scoring, split: str, root: Path | None) -> int:
+    wanted = scoring.samples or request.card.samples
+    if dataset.kind == "points":
+        return wanted
+    return min(wanted, len(dataset.images(split, root))) if split else 0
+
+
+def _narrowed(scoring: Scoring, asked: Sequence[Request], n: int) -> Scoring:
+    """The scoring of a part of its metrics, without what those have no use for."""
+    cards = [EXTRACTORS.get(request.extractor) for request in asked if request.extractor]
+    used = {"", *(card.name for card in cards)}
+    return scoring.model_copy(
+        update={
+            "metrics": tuple(request.score for request in asked),
+            "samples": n,
+            "weights": {name: path for name, path in scoring.weights.items() if name in used},
+            "resize": scoring.resize if any(scoring.resize in card.resizes for card in cards) else None,
+        }
+    )
+
+
+def _told(progress: Progress | None) -> Progress | None:
+    """Real samples are told apart from those that are scored."""
+    if progress is None:
+        return None
+    tell = progress
+
+    def told(what: str, done: int, total: int) -> None:
+        tell(f"real {what}" if what == "samples" else what, done, total)
+
+    return told
