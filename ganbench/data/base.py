@@ -97,7 +97,7 @@ _points("grid", "Gaussians on a square grid", "Lin et al. 2018, PacGAN", side=5,
 _images("mnist", "Handwritten digits", "LeCun et al. 1998", (1, 28, 28))
 _images("fashion_mnist", "Clothing", "Xiao et al. 2017", (1, 28, 28))
 _images("kmnist", "Cursive Japanese characters", "Clanuwat et al. 2018", (1, 28, 28))
-_images("stacked_mnist", "Three digits as red, green and blue: 1000 modes", "Metz et al. 2017", (3, 28, 28), classes=1000)
+_images("stacked_mnist", "Three digits as red, green and blue", "Metz et al. 2017", (3, 28, 28), classes=1000)
 _images("cifar10", "Small colour photographs, 10 classes", "Krizhevsky 2009", (3, 32, 32))
 _images("cifar100", "Small colour photographs, 100 classes", "Krizhevsky 2009", (3, 32, 32), classes=100)
 _images("svhn", "House numbers", "Netzer et al. 2011", (3, 32, 32))

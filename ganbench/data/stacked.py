@@ -19,7 +19,7 @@ DIGITS = "mnist"
 """The data set that is stacked."""
 
 SIZES = {"train": 118_000, "valid": 10_000, "test": 26_000}
-"""Triples of a split. Each is of digits of MNIST's split of that name, so that held-out triples are of held-out digits."""
+"""Triples of a split, each of digits of MNIST's split of that name: held-out triples are of held-out digits."""
 
 SEED = 0
 

@@ -22,7 +22,7 @@ def rows(given: ArrayLike | Tensor, name: str, minimum: int = 1) -> Tensor:
 
 
 def feature_pair(real: ArrayLike | Tensor, fake: ArrayLike | Tensor, minimum: int = 1) -> tuple[Tensor, Tensor]:
-    """Real and generated features of one width, each as `rows`, of the greater precision, and where the real ones are."""
+    """Real and generated features of one width, each as `rows`, in the greater precision, on the real ones' device."""
     x, y = rows(real, "real features", minimum), rows(fake, "generated features", minimum)
     same_width(x, y)
     dtype = torch.promote_types(x.dtype, y.dtype)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 from ganbench.errors import SampleError
 from ganbench.lazy import torch
+from ganbench.metrics.arrays import sound
 from ganbench.metrics.neighbours import neighbours
 
 if TYPE_CHECKING:
@@ -22,15 +24,19 @@ def kmeans(train: Tensor, k: int, seed: int) -> Tensor:
     clustering) above WHOLE samples. The features are centred first: float32 would lose digits to an offset.
     """
     from sklearn.cluster import KMeans, MiniBatchKMeans
+    from sklearn.exceptions import ConvergenceWarning
 
     if not 1 <= k <= len(train):
         raise SampleError(f"k-means takes 1 to {len(train):,} cells on as many samples, got {k}")
     mean = train.mean(0)
     x = (train - mean).cpu().numpy()
-    if len(x) <= WHOLE:
-        found = KMeans(k, n_init=1, random_state=seed, copy_x=False).fit(x)
-    else:
-        found = MiniBatchKMeans(k, n_init=1, random_state=seed).fit(x)
+    sound(float((train - mean).square().sum()), "k-means", train)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of fewer distinct samples than cells: some stay empty
+        if len(x) <= WHOLE:
+            found = KMeans(k, n_init=1, random_state=seed, copy_x=False).fit(x)
+        else:
+            found = MiniBatchKMeans(k, n_init=1, random_state=seed).fit(x)
     return torch.from_numpy(found.cluster_centers_).to(train) + mean
 
 

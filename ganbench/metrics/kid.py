@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganbench.errors import SampleError
 from ganbench.lazy import np, torch
-from ganbench.metrics.arrays import feature_pair, sound
+from ganbench.metrics.arrays import feature_pair
 from ganbench.metrics.base import Value
 from ganbench.metrics.held import Held, compare_features
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SUBSETS, SUBSET_SIZE = 100, 1000
+
+LARGEST = 1e150
+"""Beyond it the square of a sum of kernels is no float64."""
 
 
 def kid(
@@ -44,8 +47,7 @@ def kid(
         y = fake[torch.from_numpy(generator.choice(len(fake), subset_size, replace=False)).to(fake.device)]
         x = real[torch.from_numpy(generator.choice(len(real), subset_size, replace=False)).to(fake.device)]
         values[index] = _mmd2(x, y)
-    mean, std = (sound(float(value), "KID", real, fake) for value in (values.mean(), values.std(correction=0)))
-    return mean, std
+    return float(values.mean()), float(values.std(correction=0))
 
 
 def _drawn(x: Tensor, size: int, generator: Any) -> Tensor:
@@ -103,6 +105,9 @@ def _check(real: Tensor, fake: Tensor, subsets: int, subset_size: int) -> None:
     for name, part in (("real", real), ("generated", fake)):
         if len(part) < subset_size:
             raise SampleError(f"KID on subsets of {subset_size} needs as many {name} features, got {len(part)}")
+        largest = part.double().square().sum(1).max() / part.shape[1]
+        if (float(largest) + 1) ** 3 * subset_size > min(torch.finfo(part.dtype).max, LARGEST):
+            raise SampleError(f"KID overflows on {name} features as large as {float(part.abs().max()):.3g}: rescale them")
 
 
 def _compare(held: Held) -> Mapping[str, Value]:

@@ -245,9 +245,9 @@ class _Nearest:
         squared, order = exact.topk(self._k, largest=False)
         found = Neighbours(squared, self._index.gather(1, order))
         kth = squared[:, -1]
-        open_rows = (kth * self._frame.scale**2 > self._bounds[:, -1]) & (kth > 0)
-        for part in open_rows.nonzero()[:, 0].split(ROWS):
-            self._search(part, found)
+        left_open = ((kth * self._frame.scale**2 > self._bounds[:, -1]) & (kth > 0)).nonzero()[:, 0]
+        for start in range(0, len(left_open), ROWS):
+            self._search(left_open[start : start + ROWS], found)
         return found
 
     def _search(self, rows: Tensor, found: Neighbours) -> None:

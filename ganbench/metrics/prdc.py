@@ -68,13 +68,13 @@ class _Manifolds:
     @property
     def density(self) -> Tensor:
         """Of each generated point."""
-        return self.real.around / self.k
+        return self.real.around.double() / self.k
 
     def scores(self) -> dict[str, float]:
         return {
             "precision": _share(self.real.around),
             "recall": _share(self.fake.around),
-            "density": int(self.real.around.sum()) / len(self.real.around) / self.k,
+            "density": 1 / self.k * (int(self.real.around.sum()) / len(self.real.around)),
             "coverage": _share(self.real.holds),
         }
 
@@ -85,7 +85,7 @@ class _Manifolds:
         errors = {
             "precision": _binomial(found["precision"], len(self.real.around)),
             "recall": _binomial(found["recall"], len(self.fake.around)),
-            "density": float(self.density.double().std()) / math.sqrt(len(self.density)),
+            "density": float(self.density.std()) / math.sqrt(len(self.density)),
             "coverage": _binomial(found["coverage"], len(self.real.holds)),
         }
         return {name: Value(found[name], errors[name]) for name in found}

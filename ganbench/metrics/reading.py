@@ -152,9 +152,7 @@ def _points_of(array: Any, name: str, dataset: Dataset) -> Callable[[Tensor], Te
     return torch.Tensor.float
 
 
-def _images_of(
-    array: Any, name: str, dataset: Dataset, quantise: str
-) -> tuple[Callable[[Tensor], Tensor], str]:
+def _images_of(array: Any, name: str, dataset: Dataset, quantise: str) -> tuple[Callable[[Tensor], Tensor], str]:
     """The conversion of chunks to uint8 images (n, c, h, w), and its name; DataError where they are none."""
     one = np.broadcast_to(np.uint8(0), tuple(array.shape))
     _check_size(files.channels_first(one, name).shape[1:], dataset, name)

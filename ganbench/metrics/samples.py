@@ -38,9 +38,9 @@ def evaluate(
     (n, d), or images uint8 or float in [0, 1], (n, h, w), (n, h, w, c) or (n, c, h, w). dataset: a name, or the path
     of a second folder or `.npz`. metrics: scores or whole metrics (`prdc`). n: how many are scored, for every metric;
     None: each metric's own protocol, and fewer than that are an error. weights: a file, or files by extractor.
-    resize, dtype, compile: how extractors take images and compute. split: the real data that scores are held against; None:
-    each metric's own, and all of a path's data that have no test set. quantise: how float images become uint8
-    (reading.QUANTISATIONS). progress: called with what is done, how much of it, and how much there is.
+    resize, dtype, compile: how extractors take images and compute. split: the real data that scores are held against;
+    None: each metric's own, or all of a path's data where those have no test set. quantise: how float images become
+    uint8 (reading.QUANTISATIONS). progress: called with what is done, how much of it, and how much there is.
     GanbenchError (one line) for all that cannot be scored.
     """
     card = dataset if isinstance(dataset, Dataset) else find(str(dataset))

@@ -176,7 +176,10 @@ def one_line(done: subprocess.CompletedProcess[str], *parts: str) -> None:
         (["sweep", "--variant", "wgangp"], ["unknown variant 'wgangp'", "did you mean 'wgan-gp'?"]),
         (["sweep", "--dataset", "rng"], ["unknown data set 'rng'", "did you mean 'ring'?"]),
         (["sweep", "--metrics", "mode"], ["unknown metric 'mode'", "did you mean 'modes'?"]),
-        (["sweep", "--metrics", "parzen", "--dataset", "ring"], ["metric 'parzen' is for images, not for points"]),
+        (
+            ["sweep", "--metrics", "parzen", "--dataset", "ring"],
+            ["'parzen' is for images, not for ring (points)"],
+        ),
         (["sweep", "--set", "lrr=1"], ["unknown setting 'lrr'", "did you mean 'lr'?"]),
         (["sweep", "--set", "lr=fast"], ["lr is a number, got 'fast'"]),
         (["sweep", "--set", "n_dis=0"], ["n_dis must be at least 1, got 0"]),

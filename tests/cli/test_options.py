@@ -55,10 +55,10 @@ def test_weights_are_files_by_network(tmp_path: Path) -> None:
 
 
 def test_scoring_holds_what_was_given_alone() -> None:
-    nothing = {name: None for name in options.SCORING} | {"weights": (), "steps": 3}
+    nothing = dict.fromkeys(options.SCORING) | {"weights": (), "steps": 3}
     assert options.scoring(nothing) == {}
     assert nothing == {"steps": 3}
-    given = {name: None for name in options.SCORING} | {"weights": ("w.pth",), "metrics": "fd, kid", "dtype": "tf32"}
+    given = dict.fromkeys(options.SCORING) | {"weights": ("w.pth",), "metrics": "fd, kid", "dtype": "tf32"}
     assert options.scoring(given) == {"weights": {"": "w.pth"}, "metrics": ["fd", "kid"], "dtype": "tf32"}
 
 

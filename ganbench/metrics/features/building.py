@@ -1,4 +1,4 @@
-"""What networks that are read from a file share: they are built without weights, filled, and fed standardised images."""
+"""What networks that are read from a file share: they are built hollow, filled, and fed standardised images."""
 
 from __future__ import annotations
 
@@ -37,6 +37,9 @@ def fill(network: Any, tensors: Mapping[str, Any], path: Path, title: str) -> An
 
 
 def standardised(images: Tensor, moments: tuple[tuple[float, ...], tuple[float, ...]]) -> Tensor:
-    """Images (n, c, h, w) in 0 to 255 less each channel's mean, over its deviation; moments: both of images in [0, 1]."""
+    """Images (n, c, h, w) in 0 to 255, less each channel's mean and over its deviation.
+
+    moments: means and deviations of images in [0, 1].
+    """
     mean, deviation = (255 * torch.tensor(each, device=images.device)[:, None, None] for each in moments)
     return (images - mean) / deviation

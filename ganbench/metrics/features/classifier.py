@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from ganbench.errors import SpecError, WeightsError
 from ganbench.lazy import F, torch
 from ganbench.metrics.features.base import EXTRACTORS, Card, Network, Recipe, Source, state_dict
 from ganbench.metrics.features.building import fill, hollow
+from ganbench.metrics.reference import content_hash
 from ganbench.spec import digest
 
 if TYPE_CHECKING:
@@ -85,8 +86,6 @@ def _labelled(dataset: Dataset, split: str, root: Path | None) -> tuple[Tensor, 
 
 def _key(dataset: Dataset, images: Tensor, labels: Tensor) -> str:
     """All that the weights depend on."""
-    from ganbench.metrics.reference import content_hash
-
     return digest(
         {
             "images": content_hash(images),
@@ -141,12 +140,12 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def build(channels: int, height: int, width: int, classes: int) -> nn.Sequential:
-    """The untrained network for images of this shape; its last layer gives the logits."""
-    rows, columns = (_side(extent) // 2 - 2 for extent in (height, width))
+def build(shape: Sequence[int], classes: int) -> nn.Sequential:
+    """The untrained network for images of this shape (channels, height, width); its last layer gives the logits."""
+    rows, columns = (_side(extent) // 2 - 2 for extent in shape[1:])
     nn = torch.nn
     return nn.Sequential(
-        nn.Conv2d(channels, 32, 3),
+        nn.Conv2d(shape[0], 32, 3),
         nn.ReLU(),
         nn.Conv2d(32, 64, 3),
         nn.ReLU(),
@@ -173,9 +172,8 @@ def prepared(images: Tensor) -> Tensor:
 
 def train(images: Tensor, labels: Tensor, classes: int) -> nn.Sequential:
     """The network after EPOCHS of Adam, its rate on one cycle of warming up and annealing; a function of its input."""
-    channels, height, width = images.shape[1:]
     with rng.global_stream(SEED, "classifier weights"):
-        network = build(channels, height, width, classes)
+        network = build(images.shape[1:], classes)
     optimiser = torch.optim.Adam(network.parameters())
     steps = EPOCHS * -(-len(images) // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, steps)
@@ -196,12 +194,12 @@ def accuracy(network: nn.Module, images: Tensor, labels: Tensor) -> float:
 
 
 def _load(recipe: Recipe) -> Network:
-    """Features after the dense layer's ReLU, and logits; colour images are three grey ones to a network of grey ones."""
+    """Features after the dense layer's ReLU, and logits; to a network of grey images a colour one is three of them."""
     path = recipe.weights
     assert path is not None
     known = facts(path)
-    hollow_one = hollow(lambda: build(*known["shape"], known["classes"]))
-    network = fill(hollow_one, state_dict(path), path, TITLE)
+    network = hollow(lambda: build(known["shape"], known["classes"]))
+    network = fill(network, state_dict(path), path, TITLE)
     network = network.to(recipe.device, recipe.torch_dtype)
 
     def features(images: Tensor) -> tuple[Tensor, Tensor]:

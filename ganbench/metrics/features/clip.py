@@ -1,4 +1,4 @@
-"""Image embeddings of CLIP (Radford et al. 2021): torch-fidelity's port of the vision transformers that OpenAI published."""
+"""Image embeddings of CLIP (Radford et al. 2021): torch-fidelity's port of OpenAI's vision transformers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def card(name: str, file: str, shape: Shape) -> Card:
     """The card of a CLIP whose weights OpenAI publishes as `file`; they are never downloaded."""
     return Card(
         name=name,
-        title=f"CLIP {file.removesuffix('.pt')}, {shape.embedding} dimensions of the image embedding (OpenAI's weights)",
+        title=f"CLIP {file.removesuffix('.pt')}, image embeddings of {shape.embedding} dimensions (OpenAI's weights)",
         resizes=("tf1", "clean"),
         find=partial(_find, name, file),
         load=partial(_load, name, shape),

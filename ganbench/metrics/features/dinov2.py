@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SIZE = 224
-"""Pixels of the input. The networks were trained at 518; timm resamples their position embeddings to 16 x 16 patches."""
+"""Pixels of the input. The networks were trained at 518: timm resamples their position embeddings."""
 
 
 def _find(name: str, file: str, source: Source) -> Path:

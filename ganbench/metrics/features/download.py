@@ -1,4 +1,4 @@
-"""Weights that are published under an address: from the file that was given, else the cache, else downloaded into it."""
+"""Weights that are published: from the file that was given, else the cache, else downloaded into it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""VGG16 (Simonyan and Zisserman 2015) with torchvision's ImageNet weights: the network of improved precision and recall."""
+"""VGG16 (Simonyan and Zisserman 2015), the network of improved precision and recall: torchvision's weights."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _port(recipe: Recipe) -> Any:
     return fill(hollow(vgg16), state_dict(recipe.weights), recipe.weights, "torchvision's VGG16")
 
 
-EXTRACTORS.add(
+CARD = EXTRACTORS.add(
     Card(
         name="vgg16",
         title="VGG16, ImageNet, 4096 units of the second dense layer after its ReLU (torchvision's weights)",
