@@ -1,5 +1,5 @@
 """Imports every extractor, so that it is registered: one line a file."""
 
-from ganbench.metrics.features import efficientnet, inception, plain
+from ganbench.metrics.features import classifier, clip, dinov2, efficientnet, inception, plain, vgg
 
-__all__ = ["efficientnet", "inception", "plain"]
+__all__ = ["classifier", "clip", "dinov2", "efficientnet", "inception", "plain", "vgg"]
