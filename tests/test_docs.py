@@ -1,4 +1,4 @@
-"""The README's code is run as a new user would run it: files are saved, commands are typed, in an empty folder."""
+"""The documents' code is run as a new user would run it: files are saved, commands are typed, in an empty folder."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
+PAGES = (ROOT / "README.md", ROOT / "docs" / "metrics.md")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def blocks(*languages: str) -> list[tuple[str, str]]:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    return [(language, body) for language, body in BLOCK.findall(text) if language in languages]
+    found = [block for page in PAGES for block in BLOCK.findall(page.read_text(encoding="utf-8"))]
+    return [(language, body) for language, body in found if language in languages]
 
 
 @pytest.fixture
@@ -28,10 +29,12 @@ def home(tmp_path: Path) -> Path:
     """An empty folder but for what the README's reader has: photographs, and samples of a model."""
     from ganbench.data import ring
 
-    (tmp_path / "photos").mkdir()
     noise = np.random.default_rng(0)
-    for index in range(700):
-        Image.fromarray(noise.integers(0, 256, (28, 28, 3), dtype=np.uint8)).save(tmp_path / "photos" / f"{index}.png")
+    for folder in ("photos", "other_photos"):
+        (tmp_path / folder).mkdir()
+        for index in range(700):
+            pixels = noise.integers(0, 256, (28, 28, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / folder / f"{index}.png")
     np.save(tmp_path / "points.npy", ring().sample(2500, seed=1).numpy())
     for language, body in blocks("python", "toml"):
         named = re.match(r"# (\S+)\n", body)
@@ -46,7 +49,7 @@ def run(command: list[str], home: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_readmes_commands_and_files_work(home: Path) -> None:
+def test_the_documents_commands_and_files_work(home: Path) -> None:
     commands = [line[2:] for _, body in blocks("console") for line in body.splitlines() if line.startswith("$ ")]
     assert len(commands) >= 5
     for command in commands:
@@ -74,7 +77,7 @@ def test_a_variant_of_ones_own_is_under_20_lines_and_conforms(home: Path) -> Non
     check_variant("my-gan")
 
 
-def test_files_the_readme_names_exist() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    for target in re.findall(r"\]\(([^)#:]+)\)", text):
-        assert (ROOT / target).exists(), target
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_that_a_page_names_exist(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target

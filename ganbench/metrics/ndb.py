@@ -53,8 +53,8 @@ def different(train: Tensor, fake: Tensor, level: float = LEVEL) -> Tensor:
     m, n = train.sum(), fake.sum()
     pooled = (train + fake) / (m + n)
     spread = (pooled * (1 - pooled) * (1 / m + 1 / n)).sqrt()
-    z = torch.where(spread > 0, (train / m - fake / n).abs() / spread, 0)
-    return torch.erfc(z / math.sqrt(2)) < level
+    z = (train / m - fake / n).abs() / spread
+    return torch.erfc(z / math.sqrt(2)) < level  # 0 / 0 is not
 
 
 def jensen_shannon(train: Tensor, fake: Tensor) -> Tensor:

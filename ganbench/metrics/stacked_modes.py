@@ -88,7 +88,7 @@ class _Coverage:
         self._tally.add(view.logits(self._extractor))
 
     def result(self) -> Mapping[str, Value]:
-        """Standard errors of modes and divergences are bootstrapped from the histogram, see `bootstrap_stderr`."""
+        """Standard errors over samples: of modes and divergences by `bootstrap_stderr`, of confidence of a mean."""
         found, n = self._tally.coverage(), self._tally.n
         errors = bootstrap_stderr(self._tally.counts, n)
         return {

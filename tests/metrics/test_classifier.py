@@ -111,7 +111,7 @@ def test_all_that_the_weights_depend_on_is_in_the_name(monkeypatch: pytest.Monke
     paths.add(trained(replace(BARS, turn=1)))
     paths.add(trained(replace(BARS, version=2)))  # other images
     paths.add(trained(replace(BARS, classes=3)))
-    for constant, value in (("VERSION", 2), ("EPOCHS", 1), ("BATCH", 64), ("RATE", 1e-3), ("SEED", 1)):
+    for constant, value in (("VERSION", 2), ("EPOCHS", 1), ("BATCH", 32), ("RATE", 1e-3), ("SEED", 1)):
         with monkeypatch.context() as patch:
             patch.setattr(classifier, constant, value)
             paths.add(trained(BARS))

@@ -1,61 +1,36 @@
-"""Feature extractors: parity with their networks, grey images, batches, and weights that cannot be used."""
+"""Feature extractors: what they compute, grey images, batches, and weights that cannot be had or used."""
 
 from __future__ import annotations
 
+import hashlib
+import io
+import pickle
 import urllib.request
+from http.client import IncompleteRead
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-import torch_fidelity.feature_extractor_inceptionv3 as fidelity
+from torch import Tensor
 
 from ganbench.errors import WeightsError
-from ganbench.metrics.features import inception
-from ganbench.metrics.features.base import EXTRACTORS, Extractor, weights_hash
+from ganbench.metrics.features import clip, inception, vgg
+from ganbench.metrics.features.base import EXTRACTORS, Extractor, Recipe, Source, weights_hash
+from ganbench.metrics.features.building import IMAGENET, standardised
+from ganbench.metrics.features.download import Published
+
+PUBLISHED = {"inception": inception.WEIGHTS, "vgg16": vgg.WEIGHTS}
 
 
-def _images(n: int, channels: int, size: int, seed: int = 0) -> torch.Tensor:
+def _images(n: int, channels: int, size: int, seed: int = 0) -> Tensor:
     shape = (n, channels, size, size)
     return torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
 
 
-class _Blank(fidelity.FeatureExtractorInceptionV3):  # type: ignore[misc]
-    """As initialised: nothing is loaded."""
-
-    def load_state_dict(self, *_: Any, **__: Any) -> None:
-        return None
-
-
-@pytest.fixture(scope="module")
-def inception_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random state dict whose batch norms are calibrated on images of the test size, and whose bias is not 0."""
-    with pytest.MonkeyPatch.context() as patch, torch.random.fork_rng():
-        patch.setattr(fidelity, "load_state_dict_from_url", lambda *_, **__: {})
-        torch.manual_seed(0)
-        network = _Blank("blank", ["2048"])
-    for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.momentum = None
-    network.train()(_images(8, 3, 32, seed=1))
-    path = tmp_path_factory.mktemp("weights") / "inception.pth"
-    torch.save(network.state_dict(), path)
-    return path
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("channels", "size"), [(1, 28), (3, 32)])
-def test_inception_equals_torch_fidelity(inception_weights: Path, channels: int, size: int) -> None:
-    """rel 1e-4 of the largest; logits are those without bias."""
-    images = _images(5, channels, size)
-    network = fidelity.FeatureExtractorInceptionV3("reference", ["2048", "logits_unbiased"], str(inception_weights))
-    expected, logits = network(images.expand(-1, 3, -1, -1))
-    features, found = Extractor(EXTRACTORS.get("inception"), inception_weights, "cpu")(images)
-    assert found is not None
-    assert features.shape == (5, 2048)
-    assert (features - expected).abs().max() < 1e-4 * expected.abs().max()
-    assert (found - logits).abs().max() < 1e-4 * logits.abs().max()
-    assert network.fc.bias.abs().max() > 0.01  # so that biased logits would be far off
+def _load(name: str, path: Path | None) -> Extractor:
+    card = EXTRACTORS.get(name)
+    return Extractor(card, Recipe(path, card.resizes[0], "float32", "cpu"))
 
 
 @pytest.mark.slow
@@ -63,15 +38,17 @@ def test_efficientnet_features_are_pooled_before_the_classifier() -> None:
     from efficientnet_lite_pytorch import EfficientNet
 
     card = EXTRACTORS.get("efficientnet-lite0")
-    extractor = Extractor(card, None, "cpu")
+    path = card.weights(Source())
+    assert path is not None
+    extractor = _load("efficientnet-lite0", path)
     images = _images(70, 1, 28)
     features, logits = extractor(images)
-    assert features.shape == (70, extractor.dim) == (70, 1280)
+    assert features.shape == (70, 1280)
     assert logits is None
-    assert extractor.protocol["weights"] == weights_hash(card.find(None))
+    assert extractor.protocol["weights"] == weights_hash(path)
     network = EfficientNet.from_name("efficientnet-lite0").eval()
-    network.load_state_dict(torch.load(card.find(None), weights_only=True))
-    side = int(card.resize.rpartition("-")[2])
+    network.load_state_dict(torch.load(path, weights_only=True))
+    side = int(card.resizes[0].rpartition("-")[2])
     x = torch.nn.functional.interpolate(images[64:].float(), (side, side), mode="bilinear", antialias=True)
     with torch.no_grad():
         expected = network.extract_features((x.expand(-1, 3, -1, -1) - 127) / 128).mean((2, 3))
@@ -90,6 +67,14 @@ def test_a_grey_image_is_three_equal_channels(extractor: Extractor) -> None:
     assert torch.equal(extractor(images)[0], extractor(images.repeat(1, 3, 1, 1))[0])
 
 
+def test_images_are_standardised_by_channel() -> None:
+    """By hand: ImageNet's mean becomes 0, one deviation above it 1."""
+    mean, deviation = (torch.tensor(each)[:, None, None] for each in IMAGENET)
+    images = 255 * torch.stack([mean, mean + deviation]).expand(2, 3, 4, 4)
+    expected = torch.tensor([0.0, 1.0])[:, None, None, None].expand(2, 3, 4, 4)
+    torch.testing.assert_close(standardised(images, IMAGENET), expected, atol=1e-5, rtol=0)
+
+
 def test_the_hash_follows_the_content(weights: Path) -> None:
     before = weights_hash(weights)
     weights.write_text("4.0000")
@@ -97,37 +82,113 @@ def test_the_hash_follows_the_content(weights: Path) -> None:
     assert len(before) == 8
 
 
-def test_where_nothing_can_be_downloaded_one_line_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any, timeout: float, **__: Any) -> None:
-        assert timeout <= 10
-        raise OSError("no route")
+class TestDownloads:
+    """Of weights that are published: never twice, never unchecked, and one clear line where there are none."""
 
-    monkeypatch.setattr(urllib.request, "urlopen", refuse)
-    with pytest.raises(WeightsError, match=r"--weights.*efficientnet-lite0") as caught:
-        EXTRACTORS.get("inception").find(None)
-    assert "\n" not in str(caught.value)
-    assert not inception.available()
+    @staticmethod
+    def _serve(monkeypatch: pytest.MonkeyPatch, content: bytes) -> list[str]:
+        asked: list[str] = []
+
+        def answer(address: str, timeout: float) -> io.BytesIO:
+            assert timeout <= 10
+            asked.append(address)
+            return io.BytesIO(content)
+
+        monkeypatch.setattr(urllib.request, "urlopen", answer)
+        return asked
+
+    def test_a_file_with_the_right_checksum_is_fetched_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        content = b"weights" * 1000
+        asked = self._serve(monkeypatch, content)
+        name = f"net-{hashlib.sha256(content).hexdigest()[:8]}.pth"
+        published = Published("a net's", name, lambda: "the address", "or do without")
+        for _ in range(2):
+            assert published.find(Source()) == published.cached
+        assert published.available()
+        assert published.cached.read_bytes() == content
+        assert [path.name for path in published.cached.parent.iterdir()] == [name]
+        assert asked == ["the address"]
+
+    @pytest.mark.parametrize("name", PUBLISHED)
+    def test_one_with_another_checksum_is_not_kept(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        address = PUBLISHED[name].address()
+        asked = self._serve(monkeypatch, b"something else")
+        with pytest.raises(WeightsError, match="checksum"):
+            EXTRACTORS.get(name).weights(Source())
+        assert list(PUBLISHED[name].cached.parent.iterdir()) == []
+        assert asked == [address]
+        assert address.endswith(PUBLISHED[name].file)
+
+    @pytest.mark.parametrize("name", PUBLISHED)
+    @pytest.mark.parametrize("error", [OSError("no route"), IncompleteRead(b"")], ids=["no network", "cut off"])
+    def test_where_it_fails_one_line_says_what_to_do(
+        self, name: str, error: Exception, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_: Any, **__: Any) -> None:
+            raise error
+
+        monkeypatch.setattr(urllib.request, "urlopen", refuse)
+        expected = f"{PUBLISHED[name].file} with --weights, or .*(efficientnet-lite0|--features)"
+        with pytest.raises(WeightsError, match=expected) as caught:
+            EXTRACTORS.get(name).weights(Source())
+        assert "\n" not in str(caught.value)
+        assert not PUBLISHED[name].available()
+        assert list(PUBLISHED[name].cached.parent.iterdir()) == []
+
+    def test_a_given_file_is_taken_before_a_cached_one(self, tmp_path: Path) -> None:
+        given, cached = tmp_path / "given.pth", inception.WEIGHTS.cached
+        cached.parent.mkdir(parents=True)
+        for path in (given, cached):
+            path.write_text("weights")
+        assert EXTRACTORS.get("inception").weights(Source(given)) == given
+        assert EXTRACTORS.get("inception").weights(Source()) == cached
+        assert inception.available()
 
 
-def test_a_download_with_another_checksum_is_not_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    forged = tmp_path / "forged"
-    forged.write_bytes(b"something else")
-    monkeypatch.setattr(urllib.request, "urlopen", lambda *_, **__: forged.open("rb"))
-    with pytest.raises(WeightsError, match="checksum"):
-        EXTRACTORS.get("inception").find(None)
-    assert list(inception.cached().parent.iterdir()) == []
+class _Trap:
+    """Unpickled, it would make a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self._path,)
 
 
-@pytest.mark.parametrize("name", ["inception", "efficientnet-lite0"])
-@pytest.mark.parametrize("content", ["absent", "text", "list", "other"])
-def test_unusable_weights_are_one_line(
-    name: str, content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "weights.pth"
+@pytest.mark.parametrize("name", ["inception", "efficientnet-lite0", vgg.CARD.name, "clip-vit-b-32"])
+@pytest.mark.parametrize("content", ["absent", "text", "list", "other", "numbers", "trap", "pickle"])
+def test_unusable_weights_are_one_line(name: str, content: str, tmp_path: Path) -> None:
+    path, sprung = tmp_path / "weights.pth", tmp_path / "sprung"
     if content == "text":
         path.write_text("hello")
+    elif content == "pickle":
+        path.write_bytes(pickle.dumps(_Trap(sprung), protocol=2))
     elif content != "absent":
-        torch.save({"list": [1], "other": {"layer": torch.zeros(2)}}[content], path)
+        values = {"list": [1], "other": {"layer": torch.zeros(2)}, "numbers": {"a": 1}, "trap": _Trap(sprung)}
+        torch.save(values[content], path)
     with pytest.raises(WeightsError, match=r"weights\.pth") as caught:
-        Extractor(EXTRACTORS.get(name), path, "cpu")
+        _load(name, path)
+    assert "\n" not in str(caught.value)
+    assert not sprung.exists()
+
+
+def test_every_clip_is_one_that_torch_fidelity_knows() -> None:
+    """Its checksum is what a TorchScript archive is trusted by."""
+    from torch_fidelity.feature_extractor_clip import MODEL_METADATA
+
+    cards = [card for card in EXTRACTORS if card.name.startswith("clip-")]
+    assert len(cards) == len(clip.PUBLISHED) == 4
+    for card in cards:
+        with pytest.raises(WeightsError, match=f"give OpenAI's {MODEL_METADATA[card.name]['filename']}.pt .*--weights"):
+            card.weights(Source())
+
+
+def test_dinov2_names_the_extra_that_it_needs(monkeypatch: pytest.MonkeyPatch, weights: Path) -> None:
+    import sys
+
+    from ganbench.metrics.features import dinov2  # noqa: F401 - registers it
+
+    monkeypatch.setitem(sys.modules, "timm", None)
+    with pytest.raises(WeightsError, match=r"pip install 'ganbench\[dinov2\]'") as caught:
+        EXTRACTORS.get("dinov2-vit-s-14").weights(Source(weights))
     assert "\n" not in str(caught.value)

@@ -20,12 +20,6 @@ class _Blank(fidelity.FeatureExtractorInceptionV3):  # type: ignore[misc]
         return None
 
 
-def noise(n: int, channels: int, side: int, seed: int = 0) -> torch.Tensor:
-    """uint8 images (n, channels, side, side) of independent pixels."""
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randint(0, 256, (n, channels, side, side), dtype=torch.uint8, generator=generator)
-
-
 @pytest.fixture(scope="session")
 def inception_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random state dict of torch-fidelity's Inception that does not amplify rounding.
@@ -43,9 +37,10 @@ def inception_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
             module.momentum = None  # the mean over batches
             torch.nn.init.ones_(module.bias)
     network.train()
+    generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for side in SIDES:
-            network(noise(8, 3, side, seed=1))
+            network(torch.randint(0, 256, (8, 3, side, side), dtype=torch.uint8, generator=generator))
     path = tmp_path_factory.mktemp("weights") / "inception.pth"
     torch.save(network.state_dict(), path)
     return path

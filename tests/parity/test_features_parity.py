@@ -21,7 +21,6 @@ from ganbench.errors import WeightsError
 from ganbench.metrics.features import clip, inception, resize, vgg
 from ganbench.metrics.features.base import EXTRACTORS, Card, Extractor, Recipe, Source
 
-
 SIZES = [(28,), (32,), (64,), (299,), (40, 90), (512, 300)]
 """Of images that are resized to 299 pixels: square ones, and others."""
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 VERSION = 1
 """Of the architecture and of all that training does: raised when the same data would give other weights."""
 
-EPOCHS, BATCH, RATE, SEED = 3, 128, 2e-3, 0
+EPOCHS, BATCH, RATE, SEED = 2, 64, 2e-3, 0
 SIDES = 8, 32
 """The least and the most pixels of a side that the network sees; images beyond are resized to them."""
 

@@ -117,10 +117,13 @@ def _shape(tensors: Mapping[str, Tensor]) -> Shape | None:
     return Shape(round(positions**0.5) * patch, patch, width, blocks, embedding)
 
 
-for _name, _file, _transformer in (
-    ("clip-vit-b-32", "ViT-B-32.pt", Shape(224, 32, 768, 12, 512)),
-    ("clip-vit-b-16", "ViT-B-16.pt", Shape(224, 16, 768, 12, 512)),
-    ("clip-vit-l-14", "ViT-L-14.pt", Shape(224, 14, 1024, 24, 768)),
-    ("clip-vit-l-14-336px", "ViT-L-14-336px.pt", Shape(336, 14, 1024, 24, 768)),
-):
-    EXTRACTORS.add(card(_name, _file, _transformer))
+PUBLISHED = {
+    "clip-vit-b-32": ("ViT-B-32.pt", Shape(224, 32, 768, 12, 512)),
+    "clip-vit-b-16": ("ViT-B-16.pt", Shape(224, 16, 768, 12, 512)),
+    "clip-vit-l-14": ("ViT-L-14.pt", Shape(224, 14, 1024, 24, 768)),
+    "clip-vit-l-14-336px": ("ViT-L-14-336px.pt", Shape(336, 14, 1024, 24, 768)),
+}
+"""OpenAI's vision transformers: by torch-fidelity's names, the files and what is in them."""
+
+for _name, _facts in PUBLISHED.items():
+    EXTRACTORS.add(card(_name, *_facts))
