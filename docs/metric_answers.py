@@ -206,10 +206,15 @@ def tables() -> None:
     page = HERE / "metrics.md"
     text = page.read_text(encoding="utf-8")
     scored = pd.read_csv(HERE / "real_scores.csv", keep_default_na=False)
-    cell = [f"{float(v):.4g}" + (f" ± {float(e):.2g}" if e else "") for v, e in zip(scored["value"], scored["stderr"], strict=True)]
-    scored["metric"] = [name.replace(f"-{features}", "") for name, features in zip(scored["metric"], scored["features"], strict=True)]
-    scored["column"] = [f"{d}, {f}" if f else d for d, f in zip(scored["dataset"], scored["features"], strict=True)]
-    wide = scored.assign(cell=cell).pivot_table(index="metric", columns="column", values="cell", aggfunc="first", sort=False)
+    scored["cell"] = [
+        f"{float(value):.4g}" + (f" ± {float(stderr):.2g}" if stderr else "")
+        for value, stderr in zip(scored["value"], scored["stderr"], strict=True)
+    ]
+    scored["metric"] = [
+        name.removesuffix(f"-{features}") for name, features in zip(scored["metric"], scored["features"], strict=True)
+    ]
+    scored["column"] = (scored["dataset"] + ", " + scored["features"]).str.removesuffix(", ")
+    wide = scored.pivot_table(index="metric", columns="column", values="cell", aggfunc="first", sort=False)
     for mark, table in (("real", wide.fillna("").reset_index()), ("answers", verdicts().reset_index(names="metric"))):
         begin, end = f"<!-- {mark} -->", f"<!-- end of {mark} -->"
         before, rest = text.split(begin)

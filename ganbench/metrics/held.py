@@ -30,8 +30,12 @@ class Held:
         return self.split(self.context.split, self.context.n_real)
 
     def split(self, split: str, n: int = 0) -> Tensor:
-        """Features of the first n real samples of a split (0: of all)."""
+        """Features of n real samples of a split (0: of all)."""
         return self.context.real.features(split, n)
+
+    def cells(self, split: str, n: int, k: int, seed: int) -> Tensor:
+        """k-means centres (k, d) of such features, which are computed once for all runs."""
+        return self.context.real.cells(split, n, k, seed)
 
 
 Comparison = Callable[[Held], Mapping[str, Value]]

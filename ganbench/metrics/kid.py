@@ -105,9 +105,9 @@ def _check(real: Tensor, fake: Tensor, subsets: int, subset_size: int) -> None:
     for name, part in (("real", real), ("generated", fake)):
         if len(part) < subset_size:
             raise SampleError(f"KID on subsets of {subset_size} needs as many {name} features, got {len(part)}")
-        largest = part.double().square().sum(1).max() / part.shape[1]
-        if (float(largest) + 1) ** 3 * subset_size > min(torch.finfo(part.dtype).max, LARGEST):
-            raise SampleError(f"KID overflows on {name} features as large as {float(part.abs().max()):.3g}: rescale them")
+        limit = (min(torch.finfo(part.dtype).max, LARGEST) / subset_size) ** (1 / 3)
+        if float(torch.linalg.vector_norm(part, dim=1).max()) ** 2 / part.shape[1] + 1 > limit:
+            raise SampleError(f"KID overflows: {name} features are as large as {float(part.abs().max()):.3g}")
 
 
 def _compare(held: Held) -> Mapping[str, Value]:

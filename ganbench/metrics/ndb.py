@@ -39,7 +39,8 @@ def ndb(
     true distribution score about `level`, and a divergence of about (k - 1) (1/m + 1/n) / 8; a sixth of the training
     set, being part of what it is held against, scores .02. SampleError for k above m, or a level outside 0 to 1.
     """
-    train, fake = _counts(*feature_pair(train_features, fake_features), k, seed)
+    train, fake = feature_pair(train_features, fake_features)
+    train, fake = _counts(train, fake, kmeans(train, k, seed))
     return float(different(train, fake, level).double().mean()), float(jensen_shannon(train, fake))
 
 
@@ -78,16 +79,17 @@ def jensen_shannon_stderr(train: Tensor, fake: Tensor) -> float:
     return math.sqrt(max(0.0, float(variance)) / float(fake.sum()))
 
 
-def _counts(train: Tensor, fake: Tensor, k: int, seed: int) -> tuple[Tensor, Tensor]:
+def _counts(train: Tensor, fake: Tensor, centres: Tensor) -> tuple[Tensor, Tensor]:
     """How many of each set fall into each cell of the training set, float64 (k,)."""
-    centres = kmeans(train, k, seed)
+    k = len(centres)
     one, other = (torch.bincount(cell_of(part, centres), minlength=k).double().cpu() for part in (train, fake))
     return one, other
 
 
 def _compare(held: Held) -> Mapping[str, Value]:
     """NDB's standard error takes the k cells as Bernoulli draws of one rate: an upper bound, as their rates differ."""
-    train, fake = _counts(held.real, held.fake, K, SEED)
+    context = held.context
+    train, fake = _counts(held.real, held.fake, held.cells(context.split, context.n_real, K, SEED))
     cells = different(train, fake)
     share, few = float(cells.double().mean()), len(held.fake) < NORMAL * K
     flags = (f"few samples: {len(held.fake) / K:g} a cell, the test wants {NORMAL}",) if few else ()

@@ -61,7 +61,7 @@ def neighbours(x: Tensor, y: Tensor | None = None, k: int = 1) -> Neighbours:
     """
     among = x if y is None else y
     _check(k, len(among) - (y is None))
-    frame = _Frame.around(x, among)
+    frame = _Frame.around(x) if y is None else _Frame.around(x, y)
     of_x = _Nearest(x, among, k, frame, alike=y is None)
     xs = frame.tiles(x)
     if y is None:
@@ -105,7 +105,7 @@ def squared_distances(x: Tensor, i: Tensor, y: Tensor, j: Tensor) -> Tensor:
     """float64 (p,): ‖x[i] - y[j]‖² from differences; a pair has the same digits whatever else is computed with it."""
     size = max(1, DIRECT // x.shape[1])
     pieces = zip(i.split(size), j.split(size), strict=True)
-    parts = [_squares(x.index_select(0, a).double().sub_(y.index_select(0, b))) for a, b in pieces]
+    parts = [_squares(x.index_select(0, a).double().sub_(y.index_select(0, b).double())) for a, b in pieces]
     return torch.cat(parts) if parts else torch.empty(0, dtype=torch.float64, device=x.device)
 
 
@@ -151,11 +151,12 @@ class _Frame:
     dtype: torch.dtype
 
     @classmethod
-    def around(cls, x: Tensor, y: Tensor) -> _Frame:
-        mean = (_sum(x) + _sum(y)) / (len(x) + len(y))
-        greatest = max(float((part - mean).abs().max()) for z in (x, y) for part in (z.amax(0), z.amin(0)))
+    def around(cls, *sets: Tensor) -> _Frame:
+        mean = sum(each.sum(0, dtype=torch.float64) for each in sets) / sum(map(len, sets))
+        greatest = max(float((edge - mean).abs().max()) for each in sets for edge in torch.aminmax(each, dim=0))
         scale = math.ldexp(1.0, -max(math.frexp(greatest)[1], -1000))
-        return cls(mean, scale, torch.float32 if x.shape[1] >= NARROW and _full_precision() else torch.float64)
+        narrow = len(mean) < NARROW
+        return cls(mean, scale, torch.float64 if narrow or not _full_precision() else torch.float32)
 
     @property
     def finer(self) -> _Frame:
@@ -177,10 +178,6 @@ class _Frame:
         facts = torch.finfo(self.dtype)
         unit = facts.eps / 2
         return (d * unit / (1 - d * unit) + UNITS * unit) * norms + 4 * d * facts.tiny
-
-
-def _sum(x: Tensor) -> Tensor:
-    return x.sum(0, dtype=torch.float64)
 
 
 def _full_precision() -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
+from ganbench import rng
 from ganbench.data.cache import cache_folder
 from ganbench.lazy import np, torch
 from ganbench.metrics.moments import Gaussian, Moments
@@ -50,16 +51,25 @@ class Reference:
     _features: dict[tuple[str, int], Tensor] = field(default_factory=dict, repr=False)
 
     def moments(self, split: str, n: int = 0) -> Gaussian:
-        """Moments of the features of the first n samples of a split (0: of all)."""
+        """Moments of the features of n samples of a split (0: of all)."""
         found = self._cached("moments", split, n, self._moments)
         return Gaussian(found["mean"], found["covariance"], int(found["n"]))
 
     def features(self, split: str, n: int = 0) -> Tensor:
-        """float32 features (n, d) of the first n samples of a split (0: of all), on the extractor's device."""
+        """float32 features (n, d) of n samples of a split (0: of all), on the extractor's device."""
         if (split, n) not in self._features:
             found = self._cached("features", split, n, self._stacked)["features"]
             self._features[split, n] = found.to(self.extractor.device)
         return self._features[split, n]
+
+    def cells(self, split: str, n: int, k: int, seed: int) -> Tensor:
+        """The k centres (k, d) of the k-means cells of those features: see cells.kmeans."""
+        from ganbench.metrics.cells import kmeans
+
+        def compute(samples: Tensor) -> Tensors:
+            return {"centres": kmeans(self.features(split, n), k, seed).cpu()}
+
+        return self._cached(f"cells {k} {seed}", split, n, compute)["centres"].to(self.extractor.device)
 
     def _moments(self, samples: Tensor) -> Tensors:
         moments = Moments()
@@ -104,11 +114,16 @@ class Reference:
 
 
 def real_split(dataset: Dataset, split: str, n: int, root: Path | None) -> Tensor:
-    """The first n samples of a split (0: all of it; of a mixture, POINTS fresh ones: each split has its own)."""
+    """n samples of a split (0: all of it; of a mixture, POINTS fresh ones: each split has its own).
+
+    Fewer images than there are, are drawn from all of them: folders are sorted by class, and the first n would be one.
+    """
     if dataset.kind == "points":
         return dataset.mixture().sample(max(n, POINTS), seed=split_seed(split))[: n or None]
     images = dataset.images(split, root)
-    return images[: n or None]
+    if not 0 < n < len(images):
+        return images
+    return images[torch.randperm(len(images), generator=rng.stream(0, "reference"))[:n].sort().values]
 
 
 def split_seed(split: str) -> int:
@@ -118,7 +133,10 @@ def split_seed(split: str) -> int:
 
 def count(dataset: Dataset, split: str, n: int, root: Path | None) -> int:
     """How many samples `real_split` gives."""
-    return (n or POINTS) if dataset.kind == "points" else len(real_split(dataset, split, n, root))
+    if dataset.kind == "points":
+        return n or POINTS
+    held = len(dataset.images(split, root))
+    return min(n or held, held)
 
 
 def content_hash(samples: Tensor) -> str:

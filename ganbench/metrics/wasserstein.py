@@ -43,7 +43,7 @@ def sliced_wasserstein(
     |F⁻¹(q) - G⁻¹(q)|^p over q; both quantile functions are steps, so the integral is exact for any m and n. 0 to ∞.
 
     The standard error is over draws of the generated samples, the real ones and the directions held fixed, by the delta
-    method: see `_potentials`. It is right within 5 % where the distributions differ and 10 to 20 % too large where they
+    method: see `_potentials`. It is right within 7 % where the distributions differ and 10 to 25 % too large where they
     are one (simulated at n = 500, d 2 and 64); blocks of samples would add their own, greater bias. None where the
     distance is 0, about which it has no first order, or n is 1. SampleError for directions that are not of unit length,
     fewer than one of them, or p < 1.

@@ -21,7 +21,7 @@ SHIPPED, BEST = 64, 8
 N, ROUNDS = 64, 3
 BOUNDS = {"float32": 1.8, "bfloat16": 5.0}
 WITHOUT_AMX = {"float32": 1.8, "bfloat16": 3.5}
-"""A processor without matrix units multiplies bfloat16 only twice as fast as float32, which is the ceiling of any code."""
+"""Without matrix units a processor multiplies bfloat16 twice as fast as float32 at most: the ceiling of any code."""
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +73,7 @@ def _ours(weights: Path, dtype: str, compiled: bool, images: torch.Tensor) -> tu
 def test_inception_beside_torch_fidelity(
     dtype: str, compiled: bool, images: torch.Tensor, theirs: Any, inception_weights: Path
 ) -> None:
-    """The median of paired rounds against torch-fidelity as shipped. Compiled rows say what compiling costs and gains."""
+    """The median of paired rounds against torch-fidelity as shipped; the compiled ones say what compiling costs."""
     ours, first = _ours(inception_weights, dtype, compiled, images)
     rates = {"ours": [], "shipped": [], "best": []}
     _rate(theirs, images.split(SHIPPED)[:1])
@@ -87,8 +87,9 @@ def test_inception_beside_torch_fidelity(
         expected, found = theirs(images[:16])[0], ours(images[:16])[0]
     error = float((found - expected).norm() / expected.norm())
     print(  # noqa: T201
-        f"\n{dtype}{' compiled' if compiled else ''}: {middle['ours']:.1f} images/s, torch-fidelity {middle['shipped']:.1f} "
-        f"(batch {SHIPPED}) and {middle['best']:.1f} (batch {BEST}), ratio {ratio:.2f}, error {error:.1e}, "
+        f"\n{dtype}{' compiled' if compiled else ''}: {middle['ours']:.1f} images/s, "
+        f"torch-fidelity {middle['shipped']:.1f} (batch {SHIPPED}) "
+        f"and {middle['best']:.1f} (batch {BEST}), ratio {ratio:.2f}, error {error:.1e}, "
         f"first batch after {first:.1f} s"
     )
     assert error <= (1e-5 if dtype == "float32" else 0.05)

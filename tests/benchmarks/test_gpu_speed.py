@@ -1,4 +1,4 @@
-"""50,000 images of 32 x 32 through Inception and all feature metrics on a GPU, beside torch-fidelity on the same one."""
+"""50,000 images of 32 x 32 through Inception and all feature metrics on a GPU, beside torch-fidelity."""
 
 from __future__ import annotations
 

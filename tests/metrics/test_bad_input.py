@@ -21,7 +21,8 @@ from PIL import Image
 from ganbench import metrics
 from ganbench.data import files, ring
 from ganbench.errors import GanbenchError
-from ganbench.metrics import evaluate
+from ganbench.metrics import METRICS, evaluate
+from ganbench.metrics.base import Metric, Value
 from ganbench.metrics.fid_infinity import fid_infinity
 from ganbench.metrics.kid import kid
 from ganbench.metrics.memorisation import authpct, data_copying
@@ -180,6 +181,30 @@ def test_constant_images_are_scored_with_a_flag(grey, value: float) -> None:
     (found,) = evaluate(images, grey, "fd-pixels", n=6)
     assert math.isfinite(found.value)
     assert any("collapsed" in flag for flag in found.flags)
+
+
+def test_no_number_is_without_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A metric that overflows, as one of a user's own may."""
+
+    class Overflowing:
+        def __init__(self, context: Any) -> None:
+            pass
+
+        def update(self, view: Any) -> None:
+            pass
+
+        def result(self) -> dict[str, Value]:
+            return {"mine": Value(math.nan), "told": Value(math.nan, flags=("my reason",)), "good": Value(1.0)}
+
+    better = {"mine": "lower", "told": "lower", "good": "lower"}
+    card = Metric("own", better, "", "", "", ("points",), 5, 1, Overflowing)
+    monkeypatch.setitem(METRICS._cards, "own", card)
+    found = evaluate(ring().sample(5), "ring", "own")
+    assert [score.flags for score in found] == [
+        ("not finite: the features are too large, or too much alike",),
+        ("my reason",),
+        (),
+    ]
 
 
 VALUES = np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype=np.uint8)

@@ -38,8 +38,11 @@ def test_equals_scikit_learns_leave_one_out(seed: int, n: int, scale: float) -> 
 
 
 def test_hand_case_on_a_line() -> None:
-    """Real points 0, 10, 20, generated ones .125, .25, 19: the nearest of 0 is .125 (wrong), of 10 is 19, at 9, before 0
-    and 20, at 10 (wrong), of 20 is 19 (wrong); of .125 both 0 and .25 (half right), of .25 is .125 (right), of 19 is 20."""
+    """Real points 0, 10, 20, generated ones .125, .25, 19.
+
+    The nearest of 0 is .125 (wrong), of 10 is 19, at 9, before 0 and 20, at 10 (wrong), of 20 is 19 (wrong); of .125
+    both 0 and .25 (half right), of .25 is .125 (right), of 19 is 20.
+    """
     real, fake = np.array([[0.0], [10], [20]]), np.array([[0.125], [0.25], [19]])
     found = one_nearest_neighbour(real, fake)
     assert (found.real, found.fake) == (0, 0.5)

@@ -49,7 +49,7 @@ def _files() -> list[Path]:
 def test_equals_numpy_and_is_computed_once(grey, extractor: Extractor, looks: list[int]) -> None:
     first = real_moments(grey, "test", 150, extractor)
     again = real_moments(grey, "test", 150, extractor)
-    features = extractor(grey.images("test")[:150])[0].double()
+    features = extractor(real_split(grey, "test", 150, None))[0].double()
     torch.testing.assert_close(first.covariance, torch.cov(features.T), rtol=1e-10, atol=1e-10)
     torch.testing.assert_close(again.covariance, first.covariance, rtol=0, atol=0)
     assert (first.n, again.n) == (150, 150)
@@ -68,7 +68,7 @@ def test_other_weights_at_the_same_path_are_other_statistics(grey, weights: Path
 def test_features_are_kept_too(grey, extractor: Extractor, looks: list[int]) -> None:
     first = Reference(grey, extractor).features("test", 70)
     again = Reference(grey, extractor).features("test", 70)
-    torch.testing.assert_close(first, extractor(grey.images("test")[:70])[0])
+    torch.testing.assert_close(first, extractor(real_split(grey, "test", 70, None))[0])
     torch.testing.assert_close(again, first, rtol=0, atol=0)
     assert sum(looks) == 70 + 70
 
@@ -122,3 +122,14 @@ def test_no_temporary_file_is_left(grey, extractor: Extractor) -> None:
     real_moments(grey, "test", 0, extractor)
     left = {path.suffix for path in _files()[0].parent.iterdir()}
     assert left <= {".safetensors", ".lock"}
+
+
+def test_fewer_images_than_there_are_are_drawn_from_all_of_them(grey) -> None:
+    """A folder is sorted by class: its first tenth would be one class."""
+    images = grey.images("test")
+    drawn = real_split(grey, "test", 50, None)
+    place = {tuple(image.flatten().tolist()): index for index, image in enumerate(images)}
+    rows = [place[tuple(image.flatten().tolist())] for image in drawn]
+    assert len(set(rows)) == 50
+    assert max(rows) > 150
+    assert torch.equal(drawn, real_split(grey, "test", 50, None))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -279,7 +280,8 @@ def _pixels(images: np.ndarray) -> np.ndarray:
     return images.reshape(len(images), -1) / 255
 
 
-def test_a_second_folder_is_held_against_in_full(tmp_path: Path) -> None:
+def test_a_second_folder_is_held_against_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(METRICS._cards, "fd", replace(METRICS.get("fd"), n_real=5))
     other = np.random.default_rng(1).integers(0, 200, (30, 8, 8), dtype=np.uint8)
     (tmp_path / "a").mkdir()
     np.savez(tmp_path / "b.npz", images=other)
@@ -337,6 +339,17 @@ def test_real_data_come_from_where_the_metric_does_not_look(grey, stand_in, weig
     assert [each.value for each in direct] == [found[name].value for name in names]
     trained = real_scores(grey, resolve(grey, Scoring(metrics=names[:1], samples=50, split="train")))
     assert trained["fd-pixels"].protocol["real"] == "test"
+
+
+def test_real_data_of_metrics_that_take_different_numbers(grey, stand_in, weights: Path, monkeypatch: Any) -> None:
+    """Each group is scored alone: what the others were given must not be in its way."""
+    monkeypatch.setitem(METRICS._cards, "parzen", replace(METRICS.get("parzen"), samples=110))
+    asked = {"metrics": ["parzen", "fd"], "weights": {"efficientnet-lite0": weights}, "resize": "none"}
+    found = real_scores(grey, resolve(grey, Scoring.parse(asked)))
+    assert {name: each.protocol["n_generated"] for name, each in found.items()} == {
+        "parzen": 110,
+        "fd-efficientnet-lite0": 300,
+    }
 
 
 def test_real_data_are_as_many_as_there_are(grey) -> None:
