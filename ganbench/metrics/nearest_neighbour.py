@@ -41,8 +41,8 @@ def one_nearest_neighbour(real_features: ArrayLike | Tensor, fake_features: Arra
     """Leave-one-out accuracy of the 1-nearest-neighbour classifier on the union of n real and n generated features.
 
     features: (n, d), n >= 2; of the larger set as many are drawn as the smaller one has, not its first ones: data sets
-    are often ordered, and neighbours in that order are neighbours in space (MNIST's test set, by writer). A point whose nearest neighbours
-    of both sets are equally near counts half. Where both sets are drawn from one distribution the expected accuracy is
+    are often ordered, and neighbours in that order are neighbours in space (MNIST's test set, by writer). A point whose
+    nearest neighbours of both sets are equally near counts half. Where both sets are drawn from one distribution the expected accuracy is
     (n - 1) / (2n - 1); 1 where they lie apart, 0 where each generated point copies a real one of its own. Low on real
     and high on generated points: the generated ones lie amid the real ones but cluster more (Xu et al., section 3).
     SampleError for fewer than 2 of either.
@@ -57,7 +57,7 @@ def one_nearest_neighbour(real_features: ArrayLike | Tensor, fake_features: Arra
 
 
 def _drawn(x: Tensor, n: int) -> Tensor:
-    """n rows, the same for all sets of a length; x itself where it has no more."""
+    """n rows, which ones depends on the number of rows alone; x itself where it has no more."""
     if len(x) == n:
         return x
     return x[torch.randperm(len(x), generator=rng.stream(SEED, "one-nn"))[:n].to(x.device)]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import LeaveOneOut, cross_val_predict
@@ -17,7 +18,7 @@ from ganbench.data import Dataset
 from ganbench.errors import SampleError
 from ganbench.metrics import METRICS
 from ganbench.metrics.engine import score
-from ganbench.metrics.nearest_neighbour import one_nearest_neighbour
+from ganbench.metrics.nearest_neighbour import _drawn, one_nearest_neighbour
 from ganbench.spec import Scoring
 
 SEEDS = st.integers(0, 2**16)
@@ -91,8 +92,15 @@ def test_the_larger_set_is_cut_and_the_sets_are_exchangeable(seed: int, n: int, 
     real, fake = rng.normal(size=(n, 3)), rng.normal(0.5, 1, size=(m, 3))
     least = min(n, m)
     found, other = one_nearest_neighbour(real, fake), one_nearest_neighbour(fake, real)
-    assert found == one_nearest_neighbour(real[:least], fake[:least])
+    drawn = (_drawn(torch.from_numpy(part), least) for part in (real, fake))
+    assert found == one_nearest_neighbour(*drawn)
     assert (found.accuracy, found.real, found.fake, found.n) == (other.accuracy, other.fake, other.real, least)
+
+
+def test_rows_are_drawn_from_all_of_the_larger_set() -> None:
+    rows = _drawn(torch.arange(1000.0)[:, None], 100).flatten().tolist()
+    assert len(set(rows)) == 100
+    assert max(rows) > 800
 
 
 @pytest.mark.parametrize(("n", "m"), [(1, 5), (5, 1)])
