@@ -74,9 +74,8 @@ def command(
     where: Any = {"root": data_root, "device": devices(device)[0]}
     with Bars(card.kind) as bars:
         scores = score(samples, card, asked, protocol=samples.protocol, progress=bars, **where)
-        ceilings = real_scores(card, asked, progress=bars, **where) if real else {}
-    shown = _json(scores, ceilings) if form == "json" else _table(samples, card, scores, ceilings)
-    click.echo(shown)
+        ceilings = real_scores(card, asked, progress=bars, **where) if real else None
+    click.echo(_json(scores, ceilings or {}) if form == "json" else _table(samples, card, scores, ceilings))
 
 
 def _json(scores: Sequence[Score], ceilings: Mapping[str, Score]) -> str:
@@ -107,46 +106,54 @@ def _finite(tree: Any) -> Any:
     return None if isinstance(tree, float) and not math.isfinite(tree) else tree
 
 
-def _table(samples: Samples, dataset: Dataset, scores: Sequence[Score], ceilings: Mapping[str, Score]) -> str:
-    """A block of rows for each protocol, under it; flags under their row."""
-    from ganbench.reports import names
-
-    by_protocol: dict[str, list[Score]] = {}
+def _table(samples: Samples, dataset: Dataset, scores: Sequence[Score], ceilings: Mapping[str, Score] | None) -> str:
+    """A block of rows for each protocol, under it; flags under their row. No column of real data where `ceilings` is
+    None."""
+    blocks: dict[str, list[Score]] = {}
     for score in scores:
-        by_protocol.setdefault(score.protocol_text, []).append(score)
-    head = ("metric", "value", "real", "better")
-    rows = {
-        score.metric: (
-            score.metric,
-            _cell(score),
-            _cell(ceilings[score.metric]) if score.metric in ceilings else "–",
-            names.told(names.direction(score.metric)).removesuffix(" is better"),
-        )
-        for score in scores
-    }
+        blocks.setdefault(score.protocol_text, []).append(score)
+    head = ["metric", "value", *([] if ceilings is None else ["real"]), "better"]
+    rows = {score.metric: _cells(score, ceilings, dataset) for score in scores}
     widths = [max(map(len, column)) for column in zip(head, *rows.values(), strict=True)]
     lines = [f"{samples.name} ({samples.count:,} {dataset.kind}) on {dataset.name}", "", _line(head, widths)]
-    for protocol, block in by_protocol.items():
-        lines += ["", protocol, *_sources(block, ceilings, dataset)]
+    for protocol, block in blocks.items():
+        lines += ["", protocol, *([] if ceilings is None else [_real_source(block, ceilings, dataset)])]
         for score in block:
-            lines.append(_line(rows[score.metric], widths))
-            lines += [f"    ! {flag}" for flag in score.flags]
+            lines += [_line(rows[score.metric], widths), *(f"    ! {flag}" for flag in score.flags)]
     return "\n".join(lines)
 
 
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    name, *numbers, last = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-    padded = [cell.strip().rjust(len(cell)) for cell in numbers]
-    return "  " + "   ".join([name, *padded, last]).rstrip()
+def _cells(score: Score, ceilings: Mapping[str, Score] | None, dataset: Dataset) -> list[str]:
+    real = [] if ceilings is None else [_number(ceilings.get(score.metric))]
+    return [score.metric, _number(score), *real, _better(score.metric, dataset)]
 
 
-def _cell(score: Score) -> str:
-    from ganbench.reports.formats import plus_minus
+def _number(score: Score | None) -> str:
+    from ganbench.reports.formats import NONE, plus_minus
 
+    if score is None:
+        return NONE
     return plus_minus(score.value, math.nan if score.stderr is None else score.stderr)
 
 
-def _sources(block: Sequence[Score], ceilings: Mapping[str, Score], dataset: Dataset) -> list[str]:
-    """What the real column of a block was made of."""
-    protocols = [ceilings[score.metric].protocol for score in block if score.metric in ceilings]
-    return sorted({f"real: {each['n_generated']:,} {each['real']} {dataset.kind}" for each in protocols})
+def _better(name: str, dataset: Dataset) -> str:
+    """As `ganbench list metrics` says it; a score on an extractor's features has its name at the end."""
+    from ganbench.metrics.base import pinned
+
+    directions = pinned(name, dataset)[0].directions
+    direction = directions[name if name in directions else name.partition("-")[0]]
+    return direction if isinstance(direction, str) else f"near {direction:g}"
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """The name and the last cell to the left, numbers to the right."""
+    numbers = [cell.rjust(width) for cell, width in zip(cells[1:-1], widths[1:-1], strict=True)]
+    return "  " + "   ".join([cells[0].ljust(widths[0]), *numbers, cells[-1]])
+
+
+def _real_source(block: Sequence[Score], ceilings: Mapping[str, Score], dataset: Dataset) -> str:
+    """What the real column of a block was made of: it is the same for scores of one protocol."""
+    protocol = next((ceilings[score.metric].protocol for score in block if score.metric in ceilings), None)
+    if protocol is None:
+        return f"real: none, for all of {dataset.name} is held against, or what is left of it is too little"
+    return f"real: {protocol['n_generated']:,} {protocol['real']} {dataset.kind}"

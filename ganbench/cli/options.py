@@ -71,7 +71,12 @@ def scoring_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Weights file of the feature extractor (of that NAME); may be repeated.",
         ),
         click.option("--features", help="Feature extractor of metrics that take any (see `ganbench list features`)."),
-        click.option("-n", "--samples", type=int, help="Samples for every metric. [default: each metric's own]"),
+        click.option(
+            "-n",
+            "--samples",
+            type=int,
+            help="How many samples every metric takes: the first. [default: each metric's own]",
+        ),
         click.option("--metrics", help="Metrics or scores, separated by commas. [default: those of the data set]"),
     ):
         command = option(command)

@@ -155,7 +155,7 @@ def pinned(score: str, dataset: Dataset) -> tuple[Metric, str | None]:
     """
     found = [found for card in METRICS if (found := _named(card, score))]
     if not found:
-        raise UnknownNameError("metric", score, (name for card in METRICS for name in card.directions))
+        raise UnknownNameError("metric", score, {name for card in METRICS for name in (card.name, *card.directions)})
     return next(((card, extractor) for card, extractor in found if card.takes(dataset)), found[0])
 
 

@@ -149,9 +149,7 @@ def _measures(
 
 def _extractor(name: str, dataset: Dataset, scoring: Scoring, root: Path | None, device: Any) -> Extractor:
     where = source(name, dataset, scoring, root)
-    return loaded(
-        name, where, resize=scoring.resize, dtype=scoring.dtype, device=str(device), compiled=scoring.compile
-    )
+    return loaded(name, where, resize=scoring.resize, dtype=scoring.dtype, device=str(device), compiled=scoring.compile)
 
 
 def _context(

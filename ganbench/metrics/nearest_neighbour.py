@@ -42,9 +42,10 @@ def one_nearest_neighbour(real_features: ArrayLike | Tensor, fake_features: Arra
 
     features: (n, d), n >= 2; of the larger set as many are drawn as the smaller one has, not its first ones: data sets
     are often ordered, and neighbours in that order are neighbours in space (MNIST's test set, by writer). A point whose
-    nearest neighbours of both sets are equally near counts half. Where both sets are drawn from one distribution the expected accuracy is
-    (n - 1) / (2n - 1); 1 where they lie apart, 0 where each generated point copies a real one of its own. Low on real
-    and high on generated points: the generated ones lie amid the real ones but cluster more (Xu et al., section 3).
+    nearest neighbours of both sets are equally near counts half. Where both sets are drawn from one distribution the
+    expected accuracy is (n - 1) / (2n - 1); 1 where they lie apart, 0 where each generated point copies a real one of
+    its own. Low on real and high on generated points: the generated ones lie amid the real ones but cluster more (Xu et
+    al., section 3).
     SampleError for fewer than 2 of either.
     """
     real, fake = feature_pair(real_features, fake_features, minimum=2)

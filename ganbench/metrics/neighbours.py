@@ -30,6 +30,9 @@ DIRECT = 2**18
 CROWD = 32
 """A pair's differences take about as long as this many of its products in float64."""
 
+SOME = 1000
+"""Points of a set, or a few more, whose mean stands for that of all."""
+
 NARROW = 64
 """Below this width products are not what takes the time, and float64 is used throughout."""
 
@@ -103,10 +106,17 @@ def mutual_balls(
 
 def squared_distances(x: Tensor, i: Tensor, y: Tensor, j: Tensor) -> Tensor:
     """float64 (p,): ‖x[i] - y[j]‖² from differences; a pair has the same digits whatever else is computed with it."""
-    size = max(1, DIRECT // x.shape[1])
-    pieces = zip(i.split(size), j.split(size), strict=True)
-    parts = [_squares(x.index_select(0, a).double().sub_(y.index_select(0, b).double())) for a, b in pieces]
-    return torch.cat(parts) if parts else torch.empty(0, dtype=torch.float64, device=x.device)
+    size = min(len(i), max(1, DIRECT // x.shape[1]))
+    found = torch.empty(len(i), dtype=torch.float64, device=x.device)
+    # one buffer for all batches: the system takes longer to give fresh memory than the arithmetic takes
+    buffer = torch.empty(2, size, x.shape[1], dtype=torch.float64, device=x.device)
+    for start in range(0, len(i), size or 1):
+        rows = slice(start, start + size)
+        one, other = buffer[:, : len(i[rows])]
+        one.copy_(x.index_select(0, i[rows]))
+        other.copy_(y.index_select(0, j[rows]))
+        found[rows] = _squares(one.sub_(other))
+    return found
 
 
 def _squares(x: Tensor) -> Tensor:
@@ -141,33 +151,35 @@ class _Tile:
 
 @dataclass(frozen=True)
 class _Frame:
-    """Coordinates about a mean (d,), in units of a power of two near the greatest of them, in one precision.
+    """Coordinates about a centre (d,), in units of a power of two above the greatest of them, in one precision.
 
-    The mean is the points' own, so that an offset that they share costs no digits.
+    The centre is the mean of every so many of the points, so that an offset that they share costs no digits.
     """
 
-    mean: Tensor
+    centre: Tensor
     scale: float
     dtype: torch.dtype
 
     @classmethod
     def around(cls, *sets: Tensor) -> _Frame:
-        mean = torch.stack([each.sum(0, dtype=torch.float64) for each in sets]).sum(0) / sum(map(len, sets))
-        greatest = max(float((edge - mean).abs().max()) for each in sets for edge in torch.aminmax(each, dim=0))
-        scale = math.ldexp(1.0, -max(math.frexp(greatest)[1], -1000))
-        narrow = len(mean) < NARROW
-        return cls(mean, scale, torch.float64 if narrow or not _full_precision() else torch.float32)
+        some = torch.cat([each[:: len(each) // SOME + 1].double() for each in sets])
+        centre = some.mean(0)
+        least, most = centre.min(), centre.max()
+        edges = (edge for each in sets for low, high in [torch.aminmax(each)] for edge in (low - most, high - least))
+        scale = math.ldexp(1.0, -max(math.frexp(max(abs(float(edge)) for edge in edges))[1], -1000))
+        narrow = len(centre) < NARROW
+        return cls(centre, scale, torch.float64 if narrow or not _full_precision() else torch.float32)
 
     @property
     def finer(self) -> _Frame:
         """The same in float64."""
-        return _Frame(self.mean, self.scale, torch.float64)
+        return _Frame(self.centre, self.scale, torch.float64)
 
     def tiles(self, points: Tensor) -> list[_Tile]:
         return [self.tile(part, ROWS * index) for index, part in enumerate(points.split(ROWS))]
 
     def tile(self, points: Tensor, start: int) -> _Tile:
-        exact = points.to(torch.float64, copy=True).sub_(self.mean).mul_(self.scale)
+        exact = points.to(torch.float64, copy=True).sub_(self.centre).mul_(self.scale)
         centred = exact.to(self.dtype, copy=True)
         norms = _squares(exact)
         band = self._band(points.shape[1], norms)

@@ -111,7 +111,7 @@ def test_the_real_column_is_the_row_real_of_a_sweep(call: Called) -> None:
     _, table, _ = call(*arguments)
     assert "real: 300 fresh points" in table
     _, table, _ = call(*arguments, "--no-real")
-    assert "real:" not in table
+    assert "real" not in table
 
 
 def test_a_second_folder(call: Called, images: Path, tmp_path: Path) -> None:
@@ -119,6 +119,7 @@ def test_a_second_folder(call: Called, images: Path, tmp_path: Path) -> None:
     code, out, _ = call("eval", "other.npz", "--dataset", "images", *EVAL)
     assert code == 0
     assert "n_real=30" in out
+    assert out.count("real: none, for all of images is held against") == 2
     assert "split=all" in out
 
 
@@ -141,9 +142,11 @@ def test_metrics_of_ones_own(call: Called, data: Path, images: Path, monkeypatch
         "better = {'brightness': 'higher'}\n"
         "METRICS.add(Metric('brightness', better, '0 to 255', 'Mean', 'mine', ('images',), 30, 1, Mean))\n"
     )
-    code, out, err = call("eval", "images", "--dataset", "data.npz", "--metrics", "brightness", "--load", "mine.py",
-                          "--format", "json", "--device", "cpu")  # fmt: skip
+    arguments = ("eval", "images", "--dataset", "data.npz", "--metrics", "brightness", "--load", "mine.py")
+    code, out, err = call(*arguments, "--device", "cpu", "--format", "json")
     assert (code, err) == (0, "")
+    _, table, _ = call(*arguments, "--device", "cpu")
+    assert table.splitlines()[-1].split()[-1] == "higher"
     (found,) = json.loads(out)
     assert found["value"] == pytest.approx(noise(30).mean())
     assert found["stderr"] is None
