@@ -23,6 +23,9 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 TENTH = 10
 """Where a path has no test set, every tenth image is it; `valid` is every tenth too, the one before."""
 
+LONGEST = 200
+"""Characters of a reader's error that are told."""
+
 KEYS = ("images", "x_train", "arr_0", "samples", "data")
 
 CHUNK, CHUNK_BYTES = 500, 2**27
@@ -118,7 +121,12 @@ def read_image(file: Path) -> NDArray[Any]:
 def reason(error: Exception) -> str:
     """The first line of an error that some reader raised; its type where it says nothing."""
     lines = str(error).strip().splitlines()
-    return getattr(error, "strerror", None) or (lines[0] if lines else type(error).__name__)
+    return getattr(error, "strerror", None) or (clipped(lines[0]) if lines else type(error).__name__)
+
+
+def clipped(text: str) -> str:
+    """The beginning of a text that came out of a damaged file, and may be of any length."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 def read_chunks(files: list[Path]) -> Iterator[NDArray[Any]]:
@@ -205,7 +213,7 @@ def _npz(path: Path) -> dict[str, tuple[Tensor, Tensor | None]]:
         raise DataError(f"cannot read {path}: {reason(error)}") from None
     key = next((key for key in KEYS if key in arrays), None)
     if key is None:
-        raise DataError(f"{path} has no array named {', '.join(KEYS)}: it has {', '.join(arrays) or 'none'}")
+        raise DataError(f"{path} has no array named {', '.join(KEYS)}: it has {clipped(', '.join(arrays) or 'none')}")
     labels = arrays.get("y_train" if key == "x_train" else "labels")
     parts = {"all": _pair(arrays[key], labels, path)}
     if key == "x_train" and "x_test" in arrays:

@@ -254,6 +254,6 @@ def _key(names: Collection[Any], path: Path) -> Any:
     """Under which name the samples are: a usual one, or the only one."""
     usual = [key for key in KEYS if key in names]
     if not usual and len(names) != 1:
-        holds = ", ".join(sorted(map(str, names))) or "nothing"
+        holds = files.clipped(", ".join(sorted(map(str, names))) or "nothing")
         raise SampleError(f"cannot read samples from {path}: it holds {holds}, and none of {', '.join(KEYS)}")
     return (*usual, *names)[0]

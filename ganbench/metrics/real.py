@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from ganbench.metrics.base import Progress
 from ganbench.metrics.choice import Request, requests
 from ganbench.metrics.engine import score
 from ganbench.metrics.features.base import EXTRACTORS
-from ganbench.spec import Score, Scoring
+from ganbench.spec import Scalar, Score, Scoring
 
 SEED = 0
 """Of the order of real images, and of real points: those of the row `real` of a sweep."""
@@ -26,9 +26,11 @@ def real_scores(
     *,
     root: Path | None = None,
     device: Any = "cpu",
+    protocol: Mapping[str, Scalar] | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Score]:
-    """The scores of real data by name, under a resolved scoring; the protocol's `real` says where they come from.
+    """The scores of real data by name, under a resolved scoring; `protocol` is that of the samples they stand beside,
+    else its `real` says where they come from.
 
     They are of images that the metric is not held against: `train`, or `test` for a metric held against training
     data; of points, fresh ones. As many as samples are scored where the split has them, else all of it: n_generated
@@ -47,8 +49,8 @@ def real_scores(
             return real_samples(dataset, count, SEED, root, split=split)
 
         part, told = _narrowed(scoring, asked, n), _told(progress)
-        protocol = {"real": FRESH if dataset.kind == "points" else split}
-        scores = score(sampler, dataset, part, root=root, device=device, protocol=protocol, progress=told)
+        made = protocol or {"real": FRESH if dataset.kind == "points" else split}
+        scores = score(sampler, dataset, part, root=root, device=device, protocol=made, progress=told)
         found.update({each.metric: each for each in scores})
     return found
 

@@ -65,10 +65,7 @@ def _perform(task: Task, pulse: Pulse | None) -> RunRecord:
 
     dataset = find(task.spec.dataset)
     if task.spec.variant == REAL:
-        scores, seconds = _score(task, dataset, _real_sampler(task, dataset), _real_protocol(dataset))
-        return RunRecord(
-            spec=task.spec, status=Status.COMPLETED, scores=scores, score_seconds=seconds, provenance=provenance(task)
-        )
+        return _score_real(task, dataset)
     return _train_and_score(task, dataset, pulse)
 
 
@@ -113,10 +110,18 @@ def _score(
     return scores, time.perf_counter() - started
 
 
-def _real_sampler(task: Task, dataset: Dataset) -> Callable[[int], Iterator[Tensor]]:
-    from ganbench.data import real_samples
+def _score_real(task: Task, dataset: Dataset) -> RunRecord:
+    from ganbench.metrics.real import real_scores
 
-    return lambda n: real_samples(dataset, n, seed=0, root=task.root)
+    started = time.perf_counter()
+    scores = real_scores(dataset, task.scoring, root=task.root, device=task.device, protocol=_real_protocol(dataset))
+    return RunRecord(
+        spec=task.spec,
+        status=Status.COMPLETED,
+        scores=tuple(scores.values()),
+        score_seconds=time.perf_counter() - started,
+        provenance=provenance(task),
+    )
 
 
 def _real_protocol(dataset: Dataset) -> dict[str, Scalar]:

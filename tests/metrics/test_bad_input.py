@@ -272,6 +272,12 @@ def test_a_file_with_changed_bytes_is_read_or_refused(suffix: str, data: st.Data
     assert found is None or found.dtype == np.uint8
 
 
+def test_names_in_an_archive_are_told_in_part(grey, tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", **{name * 400: VALUES for name in "ab"})
+    assert _read(tmp_path / "x.npz", grey) is None
+    assert attempt(lambda: files.inspect(tmp_path / "x.npz"), "x.npz") is None
+
+
 def test_the_good_files_are_read(grey, tmp_path: Path) -> None:
     for suffix, content in GOOD.items():
         (tmp_path / f"x{suffix}").write_bytes(content)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -211,8 +211,3 @@ def loaded(
 @lru_cache(maxsize=4)
 def _loaded(card: Card, recipe: Recipe, content: str) -> Extractor:
     return Extractor(card, recipe)
-
-
-def given_weights(weights: Mapping[str, Path], name: str) -> Path | None:
-    """The weights file that was given for an extractor: by its name, or for the only one that is used."""
-    return weights.get(name, weights.get(""))
