@@ -14,8 +14,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 from torch_fidelity.metric_kid import kid_features_to_metric
 
-from ganbench.metrics.kid import kid
-from ganbench.metrics.prdc import prdc
+from ganbench.metrics.kernel_distance import kid
+from ganbench.metrics.manifolds import prdc
 
 N, D = 10_000, 2048
 

@@ -23,15 +23,15 @@ from ganbench.data import files, ring
 from ganbench.errors import GanbenchError
 from ganbench.metrics import METRICS, evaluate
 from ganbench.metrics.base import Metric, Value
-from ganbench.metrics.fid_infinity import fid_infinity
-from ganbench.metrics.kid import kid
+from ganbench.metrics.bins import ndb
+from ganbench.metrics.diversity import vendi
+from ganbench.metrics.extrapolation import fid_infinity
+from ganbench.metrics.kernel_distance import kid
+from ganbench.metrics.manifolds import improved_precision_recall, prdc
 from ganbench.metrics.memorisation import authpct, data_copying
-from ganbench.metrics.ms_ssim import ms_ssim
-from ganbench.metrics.ndb import ndb
 from ganbench.metrics.nearest_neighbour import one_nearest_neighbour
-from ganbench.metrics.prdc import improved_precision_recall, prdc
 from ganbench.metrics.samples import open_samples
-from ganbench.metrics.vendi import vendi
+from ganbench.metrics.similarity import ms_ssim
 from ganbench.metrics.wasserstein import sliced_wasserstein, wasserstein2
 from ganbench.spec import Score
 

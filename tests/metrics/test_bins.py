@@ -16,11 +16,11 @@ from torch import Tensor
 
 from ganbench.data import Dataset
 from ganbench.errors import SampleError
+from ganbench.metrics import bins as module
 from ganbench.metrics import cells as cells_module
-from ganbench.metrics import ndb as module
+from ganbench.metrics.bins import different, jensen_shannon, jensen_shannon_stderr, ndb
 from ganbench.metrics.cells import cell_of, kmeans
 from ganbench.metrics.engine import score
-from ganbench.metrics.ndb import different, jensen_shannon, jensen_shannon_stderr, ndb
 from ganbench.spec import Score, Scoring
 
 COUNTS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), min_size=2, max_size=8)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ganbench.errors import SampleError
-from ganbench.metrics.gam import Battle, Discriminator, battle
+from ganbench.metrics.battles import Battle, Discriminator, battle
 
 
 def _column(index: int) -> Discriminator:

@@ -14,11 +14,11 @@ from torch import Tensor
 
 from ganbench.data import Dataset, find
 from ganbench.errors import SampleError
+from ganbench.metrics import extrapolation as module
 from ganbench.metrics import fid
-from ganbench.metrics import fid_infinity as module
 from ganbench.metrics.base import METRICS, pinned
 from ganbench.metrics.engine import score
-from ganbench.metrics.fid_infinity import fid_infinity, smallest_subset
+from ganbench.metrics.extrapolation import fid_infinity, smallest_subset
 from ganbench.metrics.frechet import distance_and_stderr
 from ganbench.metrics.moments import moments_of
 from ganbench.metrics.reference import real_split

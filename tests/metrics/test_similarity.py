@@ -14,9 +14,9 @@ from torch import Tensor
 
 from ganbench.data import Dataset
 from ganbench.errors import SampleError, SpecError
-from ganbench.metrics import ms_ssim as module
+from ganbench.metrics import similarity as module
 from ganbench.metrics.engine import resolve, score
-from ganbench.metrics.ms_ssim import ms_ssim, scales
+from ganbench.metrics.similarity import ms_ssim, scales
 from ganbench.spec import Score, Scoring
 
 WEIGHTS = [0.0448, 0.2856, 0.3001, 0.2363, 0.1333]

@@ -11,8 +11,8 @@ import torch
 from torch_fidelity.metric_kid import kid_features_to_metric
 from torch_fidelity.metric_prc import prc_features_to_metric
 
-from ganbench.metrics.kid import kid
-from ganbench.metrics.prdc import improved_precision_recall, prdc
+from ganbench.metrics.kernel_distance import kid
+from ganbench.metrics.manifolds import improved_precision_recall, prdc
 
 pytest.importorskip("prdc")
 

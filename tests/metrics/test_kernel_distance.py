@@ -18,9 +18,9 @@ from torch import Tensor
 from ganbench.data import Dataset
 from ganbench.errors import SampleError
 from ganbench.metrics import METRICS
-from ganbench.metrics import kid as module
+from ganbench.metrics import kernel_distance as module
 from ganbench.metrics.engine import score
-from ganbench.metrics.kid import block_stderr, kid
+from ganbench.metrics.kernel_distance import block_stderr, kid
 from ganbench.spec import Scoring
 
 SEEDS = st.integers(0, 2**16)

@@ -16,7 +16,7 @@ from torchmetrics.functional.image import (
 )
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from ganbench.metrics.ms_ssim import ms_ssim, scales
+from ganbench.metrics.similarity import ms_ssim, scales
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 BORDER = 5

@@ -16,7 +16,7 @@ from ganbench.data import Dataset
 from ganbench.errors import SampleError
 from ganbench.metrics import METRICS
 from ganbench.metrics.engine import score
-from ganbench.metrics.prdc import improved_precision_recall, prdc
+from ganbench.metrics.manifolds import improved_precision_recall, prdc
 from ganbench.spec import Scoring
 
 SEEDS = st.integers(0, 2**16)

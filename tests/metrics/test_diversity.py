@@ -15,9 +15,9 @@ from torch import Tensor
 
 from ganbench.data import Dataset, find
 from ganbench.errors import SampleError
-from ganbench.metrics import vendi as module
+from ganbench.metrics import diversity as module
+from ganbench.metrics.diversity import vendi
 from ganbench.metrics.engine import score
-from ganbench.metrics.vendi import vendi
 from ganbench.spec import Score, Scoring
 
 SEEDS = st.integers(0, 2**16)
