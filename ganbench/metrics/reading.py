@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ganbench import rng
 from ganbench.data import Dataset, files
 from ganbench.errors import SampleError, UnknownNameError
 from ganbench.lazy import np, torch
@@ -90,13 +91,19 @@ def _is_folder(path: Path) -> bool:
 def _of_folder(path: Path, dataset: Dataset) -> Samples:
     if dataset.kind == "points":
         raise SampleError(f"{path} is a folder of images, {dataset.name} holds points: give a .npz, .npy or .pt file")
-    found = files.image_files(path)
+    found = _shuffled(files.image_files(path))
     _check_size(files.read_image(found[0]).shape, dataset, str(path))
 
     def read(n: int) -> Iterator[Tensor]:
         return (torch.from_numpy(chunk) for chunk in files.read_chunks(found[:n]))
 
     return Samples(str(path), len(found), {"quantisation": "uint8"}, read)
+
+
+def _shuffled(found: list[Path]) -> list[Path]:
+    """Names sort by class, often: the first n would be one, and neighbours alike."""
+    order = torch.randperm(len(found), generator=rng.stream(0, "folder"))
+    return [found[index] for index in order.tolist()]
 
 
 def _of_array(given: Any, name: str, dataset: Dataset, quantise: str) -> Samples:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from ganbench.data import files, find, real_samples, ring
 from ganbench.errors import DataError, SampleError, SpecError, UnknownNameError
-from ganbench.metrics import evaluate, fid
+from ganbench.metrics import evaluate, fid, reading
 from ganbench.metrics.base import METRICS
 from ganbench.metrics.choice import resolve
 from ganbench.metrics.engine import score
@@ -119,6 +119,22 @@ def _folder(path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders are read in the order of their files' names."""
+    monkeypatch.setattr(reading, "_shuffled", list)
+
+
+def test_a_folder_is_shuffled_and_always_alike(grey, tmp_path: Path) -> None:
+    """Sorted by class, as folders are, the first n would be one class, and pairs of neighbours alike."""
+    first, again = (_opened(_folder(tmp_path), grey) for _ in range(2))
+    assert torch.equal(first, again)
+    images = torch.from_numpy(_images())[:, None]
+    assert not torch.equal(first, images)
+    assert sorted(map(str, first.flatten(1).tolist())) == sorted(map(str, images.flatten(1).tolist()))
+
+
+@pytest.mark.usefixtures("by_name")
 @pytest.mark.parametrize("write", [_npz, _npy, _pt, _folder])
 def test_files_of_every_kind_are_the_same_images(grey, write: Callable[[Path], Path], tmp_path: Path) -> None:
     assert torch.equal(_opened(write(tmp_path), grey), torch.from_numpy(_images())[:, None])
@@ -201,6 +217,7 @@ def test_a_npy_file_stays_on_the_disk(grey, tmp_path: Path, monkeypatch: pytest.
     assert torch.equal(torch.cat(chunks), torch.from_numpy(_images())[:25, None])
 
 
+@pytest.mark.usefixtures("by_name")
 def test_a_folder_is_read_as_it_is_used(grey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "CHUNK", 5)
     read: list[Path] = []
@@ -220,6 +237,7 @@ def test_a_folder_is_read_as_it_is_used(grey, tmp_path: Path, monkeypatch: pytes
     assert len(set(read)) == 7
 
 
+@pytest.mark.usefixtures("by_name")
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
