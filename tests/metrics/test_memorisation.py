@@ -29,6 +29,12 @@ SEEDS = st.integers(0, 2**16)
 LINE = [[0.0], [1.0], [3.0], [7.0]]  # whose nearest neighbours are at 1, 1, 2, 4
 
 
+def _copied(train: np.ndarray, test: np.ndarray, fake: np.ndarray, cells: int) -> module._Copying:
+    """C_T with all that is known of it."""
+    features = [torch.from_numpy(part) for part in (train, test, fake)]
+    return module._copying(*features, kmeans(features[0], cells, 0))
+
+
 @pytest.mark.parametrize(
     ("fake", "expected"),
     [
@@ -147,7 +153,7 @@ def _clusters(sizes: list[int], rng: np.random.Generator, std: float = 1.0) -> n
 def test_cells_of_fewer_than_twenty_are_left_out() -> None:
     rng = np.random.default_rng(0)
     train, few, enough = _clusters([50] * 3, rng), _clusters([40, 19, 60], rng, 2), _clusters([40, 20, 60], rng, 2)
-    found = [module._copying(train, *pair, 3, 0) for pair in ((enough, enough), (few, enough), (enough, few))]
+    found = [_copied(train, *pair, 3) for pair in ((enough, enough), (few, enough), (enough, few))]
     assert [each.cells for each in found] == [3, 2, 2]
     assert [each.share for each in found] == pytest.approx([1, 100 / 119, 100 / 120])
 
@@ -192,7 +198,7 @@ def test_the_error_is_the_deviation_over_draws(generate: Generator) -> None:
     """100 draws of test and generated samples know it to 7 %: within 4 of these and a bias of 10 % (1 in 10,000)."""
     rng = np.random.default_rng(0)
     train = rng.normal(size=(300, 2))
-    found = [module._copying(train, rng.normal(size=(200, 2)), generate(rng, train), 3, 0) for _ in range(100)]
+    found = [_copied(train, rng.normal(size=(200, 2)), generate(rng, train), 3) for _ in range(100)]
     errors = np.array([each.stderr for each in found])
     assert math.sqrt((errors**2).mean()) == pytest.approx(np.std([each.value for each in found]), rel=0.38)
 
@@ -200,7 +206,7 @@ def test_the_error_is_the_deviation_over_draws(generate: Generator) -> None:
 def test_the_error_on_true_data_is_that_of_a_mean_over_cells() -> None:
     rng = np.random.default_rng(0)
     train, test, fake = (_clusters([400] * 4, rng) for _ in range(3))
-    assert module._copying(train, test, fake, 4, 0).stderr == pytest.approx(1 / math.sqrt(4), rel=0.1)
+    assert _copied(train, test, fake, 4).stderr == pytest.approx(1 / math.sqrt(4), rel=0.1)
 
 
 X = np.zeros((30, 2))

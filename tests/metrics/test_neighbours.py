@@ -15,7 +15,7 @@ from ganbench.metrics import neighbours as module
 from ganbench.metrics.neighbours import balls, mutual_balls, mutual_neighbours, neighbours, squared_distances
 
 SEEDS = st.integers(0, 2**16)
-KINDS = ("plain", "offset", "clusters", "lattice", "copies", "huge", "tiny", "outlier")
+KINDS = ("plain", "offset", "clusters", "lattice", "copies", "huge", "tiny", "outlier", "shell", "specks")
 
 many = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -41,6 +41,8 @@ def _points(kind: str, seed: int, n: int, d: int) -> np.ndarray:
         "huge": lambda: 1e30 * x,  # squares overflow float32
         "tiny": lambda: 1e-30 * x,  # and underflow
         "outlier": lambda: np.where(np.arange(n)[:, None] == n // 2, 1e6, x),
+        "shell": lambda: np.where(rng.random((n, 1)) < 0.3, 1e-3 * x, x / np.linalg.norm(x, axis=1, keepdims=True)),
+        "specks": lambda: 1e-25 * x + (np.arange(n) == 0)[:, None] - (np.arange(n) == n - 1)[:, None],
     }[kind]()
     return found.astype(np.float32)
 
@@ -132,7 +134,7 @@ def test_a_pair_has_the_same_digits_in_any_company(seed: int, n: int, d: int) ->
 @many
 @given(seed=SEEDS, kind=st.sampled_from(KINDS), n=st.integers(1, 16), m=st.integers(1, 16), d=st.integers(1, 400))
 def test_bounds_hold(seed: int, kind: str, n: int, m: int, d: int) -> None:
-    """lower <= scaled d² <= lower + slack, and the slack is no more than float32's or float64's d units of rounding."""
+    """lower <= scaled d² <= lower + slack, and the slack is some d units of rounding of squares about the mean."""
     x, y = np.split(_points(kind, seed, n + m, d), [n])
     frame = module._Frame.around(torch.from_numpy(x), torch.from_numpy(y))
     a, b = frame.tile(torch.from_numpy(x), 0), frame.tile(torch.from_numpy(y), 0)
@@ -142,8 +144,9 @@ def test_bounds_hold(seed: int, kind: str, n: int, m: int, d: int) -> None:
     assert (lower <= exact).all()
     assert (exact <= lower + slack).all()
     unit = torch.finfo(frame.dtype).eps / 2
-    norms = a.centred.double().square().sum(1)[:, None] + b.centred.double().square().sum(1)[None]
-    assert (slack <= (2.02 * (d + 64) * unit * norms.numpy() + 1e-30)).all()
+    mean = np.concatenate([x, y]).mean(0, dtype=np.float64)
+    norms = [((part - mean) ** 2).sum(1) * frame.scale**2 for part in (x, y)]
+    assert (slack <= 2.02 * (d + 64) * unit * (norms[0][:, None] + norms[1][None]) + 1e-30).all()
 
 
 def test_the_sets_share_a_mean_of_float64_numbers() -> None:
