@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 KEPT = 4096
 """Generated features that are kept for the standard error: enough to know it within 2 %, in 34 MB at d = 2048."""
 
+BLOCK = 512
+"""Of them at once: 8 MB."""
+
 
 def fid(real_features: ArrayLike | Tensor, fake_features: ArrayLike | Tensor) -> float:
     """Fréchet distance between two sets of features, numpy or torch (n, d), n >= 2; covariances with ddof 1.
@@ -56,10 +59,15 @@ def distance_and_stderr(real: Gaussian, fake: Gaussian, some_fake: Tensor) -> tu
     values, vectors = torch.linalg.eigh(factor.mT @ fake.covariance @ factor)
     roots = values.clamp_min(0).sqrt()
     tiny = roots < 1e-7 * roots.max()  # directions that one of the two does not vary in: no map is defined there
-    lifted = factor @ vectors * torch.where(tiny, 0, roots.clamp_min(1e-300).rsqrt())
-    y = some_fake.double().cpu() - fake.mean
-    moved = 2 * y @ (fake.mean - real.mean) + y.square().sum(1) - (y @ lifted).square().sum(1)
+    lifted = (factor @ vectors).mul_(torch.where(tiny, 0, roots.clamp_min(1e-300).rsqrt()))
+    shift = fake.mean - real.mean
+    moved = torch.cat([_moved(part.double().cpu() - fake.mean, shift, lifted) for part in some_fake.split(BLOCK)])
     return _distance(real, fake, roots.sum()), float(moved.std()) / fake.n**0.5
+
+
+def _moved(y: Tensor, shift: Tensor, lifted: Tensor) -> Tensor:
+    """How far each centred sample moves the distance, but for a constant."""
+    return 2 * y @ shift + y.square().sum(1) - (y @ lifted).square_().sum(1)
 
 
 def factor_of(covariance: Tensor) -> Tensor:

@@ -44,7 +44,7 @@ class Moments:
         if self.n < 2:
             raise SampleError(f"a covariance needs at least 2 samples, got {self.n}")
         mean = self._sum / self.n
-        covariance = (self._products - self.n * torch.outer(mean, mean)) / (self.n - 1)
+        covariance = torch.addr(self._products, mean, mean, alpha=-self.n).div_(self.n - 1)
         return Gaussian((self._shift + mean).cpu(), covariance.cpu(), self.n)
 
 

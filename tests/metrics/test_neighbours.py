@@ -169,6 +169,18 @@ def test_float32_alone_would_be_wrong() -> None:
     assert nearest.index[:, 0].tolist() == squares.argmin(1).tolist()
 
 
+@pytest.mark.parametrize("nearest", range(6))
+def test_candidates_are_all_that_rounding_could_have_ranked_first(nearest: int) -> None:
+    """Six points on a sphere, whose centre is all but the frame's: whichever is nearer to it by 1e-10 is found. Their
+    bounds are off by more than the centre's own part of the slack."""
+    y = np.random.default_rng(0).normal(size=(3, 200))
+    y = np.concatenate([y, -y]) / np.linalg.norm(np.concatenate([y, y]), axis=1, keepdims=True)
+    y[nearest] *= 1 - 1e-10
+    x = torch.zeros(2, 200)
+    x[1] = 0.005  # moves the frame off the centre of the sphere
+    assert neighbours(x, torch.from_numpy(y)).index[0].tolist() == [nearest]
+
+
 def test_no_product_is_larger_than_a_tile(monkeypatch: pytest.MonkeyPatch) -> None:
     shapes = _spied(monkeypatch)
     x = torch.from_numpy(_points("clusters", 0, 100, 4))
