@@ -64,7 +64,7 @@ def peak() -> float:
 
 def main() -> None:
     EXTRACTORS.get("inception")
-    EXTRACTORS._cards["inception"] = Card("inception", "a projection", _projection, resizes=("tf1",), batch=(8, 256))
+    EXTRACTORS._cards["inception"] = Card("inception", "a projection", _projection, resizes=("tf1",), batch=(500, 500))
     dataset = Noise("noise", "images", (3, 32, 32), "Noise", "nowhere")
     loaded("inception")(_noise(64, 0))
     torch.linalg.eigvalsh(torch.eye(256, dtype=torch.float64))  # LAPACK's own start

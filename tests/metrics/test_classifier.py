@@ -23,7 +23,10 @@ SIZES = {"train": 600, "valid": 200}
 
 @dataclass(frozen=True)
 class Bars(Dataset):
-    """A bright row in noise: which one is the class. There is no other split than those that training may see."""
+    """A bright row in noise: which one is the class, but for every tenth image of `valid`, whose label is wrong.
+
+    There is no other split than those that training may see.
+    """
 
     turn: int = 0  # of the labels
 
@@ -35,7 +38,8 @@ class Bars(Dataset):
         return images
 
     def labels(self, split: str, root: Path | None = None) -> Tensor:
-        return (torch.arange(SIZES[split]) + self.turn) % self.classes
+        rows = torch.arange(SIZES[split])
+        return (rows + self.turn + ((rows % 10 == 0) & (split == "valid"))) % self.classes
 
 
 BARS = Bars("bars", "images", (1, 8, 8), "Bars", "nowhere", classes=4)
@@ -53,11 +57,12 @@ def bars(monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_it_learns_and_tells_its_accuracy_on_held_out_images(bars: Path) -> None:
-    """By chance 25 % are right."""
+    """Of `valid` at most nine in ten can be right, by chance one in four; of `train` all can."""
     logits = _network(bars)(BARS.images("valid"))[1]
     assert logits is not None
     right = (logits.argmax(1) == BARS.labels("valid")).double().mean().item()
-    assert facts(bars)["accuracy"] == right > 0.95
+    assert facts(bars)["accuracy"] == right
+    assert 0.85 < right <= 0.9
 
 
 def test_features_are_the_dense_units_after_their_relu(bars: Path) -> None:
