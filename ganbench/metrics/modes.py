@@ -80,13 +80,27 @@ class Stderrs:
 
 
 def bootstrap_stderr(counts: Tensor, n: int) -> Stderrs:
-    """Deviations over RESAMPLES multinomial draws from the histogram: exact for it, and cheap, whatever n is."""
+    """Deviations over RESAMPLES multinomial draws from the histogram, see `_shrunken`: cheap, whatever n is."""
     good = int(counts.sum())
     if good == 0:
         return Stderrs()
-    draws = np.random.default_rng(0).multinomial(good, counts.numpy() / good, RESAMPLES)
+    draws = np.random.default_rng(0).multinomial(good, _shrunken(counts).numpy(), RESAMPLES)
     again = [summarise(torch.from_numpy(draw), n) for draw in draws]
     return Stderrs(*(float(np.std([getattr(each, name) for each in again])) for name in ("modes", "kl", "jsd")))
+
+
+def _shrunken(counts: Tensor) -> Tensor:
+    """Shares of modes, drawn to those of evenly captured modes by as much as chance alone accounts for.
+
+    The shares of a finite sample are less even than those it came from, and draws from them would be so once more:
+    where modes are even the error of the divergences would be 1.6 times too large. Hausser and Strimmer 2009.
+    """
+    n, captured = int(counts.sum()), (counts > 0).double()
+    shares, even = counts.double() / n, captured / captured.sum()
+    gap = float((even - shares).square().sum()) * (n - 1)
+    weight = min(1.0, float(1 - shares.square().sum()) / gap) if gap > 0 else 1.0
+    mixed = weight * even + (1 - weight) * shares
+    return mixed / mixed.sum()
 
 
 def _kl(p: Tensor, q: Tensor) -> float:

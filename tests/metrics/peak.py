@@ -1,4 +1,4 @@
-"""Run by test_memory.py in a process of its own: prints the MB that scoring takes above the extractor's own.
+"""Run by test_memory.py in a process of its own: prints the MB that scoring takes above the extractor and the data set.
 
     python peak.py METRIC [METRIC ...]
 
@@ -68,6 +68,8 @@ def main() -> None:
     dataset = Noise("noise", "images", (3, 32, 32), "Noise", "nowhere")
     loaded("inception")(_noise(64, 0))
     torch.linalg.eigvalsh(torch.eye(256, dtype=torch.float64))  # LAPACK's own start
+    for split in {"train+valid"} if sys.argv[1:] == ["fid"] else SIZES:
+        dataset.images(split)  # the data set's own, whatever looks at it
     before = peak()
     scoring = Scoring.parse({"metrics": sys.argv[1:], "features": "inception"})
     found = score(sampler, dataset, scoring)

@@ -22,7 +22,7 @@ def _megabytes(*metrics: str) -> float:
 
 @pytest.mark.slow
 def test_fid_on_50_000_samples_is_bounded() -> None:
-    """The 154 MB of the real images are in it."""
+    """Above the extractor's own; the 154 MB of the real images are the data set's and are not in it."""
     assert _megabytes("fid") < MB_FID
 
 
