@@ -104,22 +104,21 @@ def score(
     measures = _measures(dataset, scoring, root, device, progress)
     _feed(measures, sampler, dataset, progress)
     wanted = {request.score for request in requests(dataset, scoring)}
-    found = []
-    for done, measure in enumerate(measures):
+    found: dict[str, Score] = {}
+    for done, measure in enumerate(_hungriest_first(measures)):  # what it held is let go before others need room
         if progress:
             progress(f"computing {measure.card.name}", done, len(measures))
-        found += [each for each in _scores(measure, protocol or {}) if each.metric in wanted]
-    return tuple(found)
+        found |= {each.metric: each for each in _scores(measure, protocol or {}) if each.metric in wanted}
+    return tuple(found[request.score] for request in requests(dataset, scoring))
 
 
 def _feed(measures: list[_Measure], sampler: Sampler, dataset: Dataset, progress: Progress | None) -> None:
     wanted = max(measure.context.n for measure in measures)
-    hungriest_first = sorted(measures, key=lambda each: -each.context.n)  # it extracts what the others get a part of
     seen = 0
     for chunk in sampler(wanted):
         _check(chunk, dataset)
         view = _View(chunk)
-        for measure in hungriest_first:
+        for measure in _hungriest_first(measures):  # it extracts what the others get a part of
             if measure.context.n > seen:
                 measure.accumulator.update(view.first(measure.context.n - seen))
         seen += len(chunk)
@@ -127,6 +126,10 @@ def _feed(measures: list[_Measure], sampler: Sampler, dataset: Dataset, progress
             progress("samples", seen, wanted)
     if seen < wanted:
         raise SampleError(f"{wanted} samples are needed, the source has {seen}: use --samples {seen}")
+
+
+def _hungriest_first(measures: list[_Measure]) -> list[_Measure]:
+    return sorted(measures, key=lambda each: -each.context.n)
 
 
 def _measures(

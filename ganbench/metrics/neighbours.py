@@ -24,8 +24,8 @@ ROWS = 1280
 SPARE = 6
 """Candidates beyond the k nearest: enough, nearly always, to hold all that rounding could have put in their place."""
 
-DIRECT = 2**18
-"""Numbers in a batch of differences: 2 MB, again for the cache."""
+DIRECT = 2**20
+"""Numbers in a batch of differences: 8 MB, again for the cache."""
 
 CROWD = 32
 """A pair's differences take about as long as this many of its products in float64."""

@@ -79,7 +79,15 @@ class Reference:
         return {"mean": found.mean, "covariance": found.covariance, "n": torch.tensor(found.n)}
 
     def _stacked(self, samples: Tensor) -> Tensors:
-        return {"features": torch.cat([chunk.cpu() for chunk in self._extracted(samples)])}
+        """Into their place at once: chunks and their concatenation would be two copies of it all."""
+        found: Tensor | None = None
+        row = 0
+        for chunk in self._extracted(samples):
+            found = torch.empty(len(samples), chunk.shape[1]) if found is None else found
+            found[row : row + len(chunk)] = chunk
+            row += len(chunk)
+        assert found is not None, "a split has samples"
+        return {"features": found}
 
     def _extracted(self, samples: Tensor) -> Iterator[Tensor]:
         done = 0
