@@ -29,8 +29,9 @@ def kmeans(train: Tensor, k: int, seed: int) -> Tensor:
     if not 1 <= k <= len(train):
         raise SampleError(f"k-means takes 1 to {len(train):,} cells on as many samples, got {k}")
     mean = train.mean(0)
-    x = (train - mean).cpu().numpy()
-    sound(float((train - mean).square().sum()), "k-means", train)
+    centred = train - mean
+    sound(float(torch.linalg.vector_norm(centred)), "k-means", train)  # which sums squares, and makes no copy
+    x = centred.cpu().numpy()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # of fewer distinct samples than cells: some stay empty
         if len(x) <= WHOLE:
