@@ -123,16 +123,15 @@ def every_score(dataset: str, images: Tensor, features: str) -> list[dict[str, o
 def real() -> None:
     """10,000 held-out images of each data set by every extractor."""
     rows = []
-    for dataset in DATASETS:
-        images = held_out(dataset, 10_000)
-        rows += [{"dataset": dataset, **row} for row in scores(dataset, images, None, measured(features=False))]
-        for features in EXTRACTORS:
-            names = measured(features=True)
+    for features in (None, *EXTRACTORS):
+        for dataset in DATASETS:
+            names = measured(features=features is not None)
             if features == "efficientnet-lite0":  # 50,000 training images take it too long on two cores
                 names = [name for name in names if pinned(name, find(dataset))[0].split != "train"]
-            rows += [{"dataset": dataset, **row} for row in scores(dataset, images, features, names)]
+            found = scores(dataset, held_out(dataset, 10_000), features, names)
+            rows += [{"dataset": dataset, **row} for row in found]
+            pd.DataFrame(rows).to_csv(HERE / "real_scores.csv", index=False, float_format="%.6g")
             print(dataset, features, file=sys.stderr)  # noqa: T201
-    pd.DataFrame(rows).to_csv(HERE / "real_scores.csv", index=False, float_format="%.6g")
 
 
 def answers(features: str = "classifier") -> None:
