@@ -75,7 +75,7 @@ def scoring_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "-n",
             "--samples",
             type=int,
-            help="How many samples every metric takes: the first. [default: each metric's own]",
+            help="How many samples every metric takes. [default: each metric's own]",
         ),
         click.option("--metrics", help="Metrics or scores, separated by commas. [default: those of the data set]"),
     ):

@@ -119,6 +119,7 @@ class Metric:
     version: int = 1
     per_extractor: bool = False  # the score's name ends in the extractor's: fd-vgg16
     fits: Callable[[Dataset], bool] = lambda dataset: True
+    looks_at: tuple[str, ...] = ()  # splits that it sees beside the one that it is held against
 
     def names(self) -> tuple[str, ...]:
         """The names of its scores, as they are asked for."""

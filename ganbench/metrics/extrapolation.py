@@ -14,8 +14,15 @@ from typing import TYPE_CHECKING, Any
 from ganbench.errors import SampleError
 from ganbench.lazy import np, torch
 from ganbench.metrics.arrays import feature_pair
-from ganbench.metrics.base import ANY, METRICS, Context, Metric, Value, View
-from ganbench.metrics.frechet import KEPT, distance_and_stderr, factor_of, flags_of, frechet_distance
+from ganbench.metrics.base import Context, Value, View
+from ganbench.metrics.frechet import (
+    KEPT,
+    distance_and_stderr,
+    factor_of,
+    flags_of,
+    frechet_distance,
+    on_inception_and_any,
+)
 from ganbench.metrics.moments import Gaussian, Moments, moments_of
 from ganbench.spec import Scalar
 
@@ -191,45 +198,12 @@ def _protocol(context: Context) -> dict[str, Scalar]:
     return {"points": POINTS, "smallest": RULE, "seed": 0}
 
 
-def _card(name: str, samples: int, n_real: int, split: str, **facts: Any) -> Metric:
-    def start(context: Context) -> _Infinity:
-        return _Infinity(context, name)
-
-    return Metric(
-        name=name,
-        directions={name: "lower"},
-        range="-∞ to ∞, 0 for equal distributions",
-        paper="Chong and Forsyth 2020, Effectively unbiased FID and Inception score",
-        samples=samples,
-        minimum=2 * POINTS,
-        start=start,
-        split=split,
-        n_real=n_real,
-        protocol=_protocol,
-        **facts,
-    )
-
-
-METRICS.add(
-    _card(
-        "fid_infinity",
-        50_000,
-        0,
-        "train+valid",
-        kinds=("images",),
-        extractor="inception",
-        title="Fréchet Inception distance at endless samples",
-    )
-)
-METRICS.add(
-    _card(
-        "fd_infinity",
-        10_000,
-        10_000,
-        "test",
-        kinds=("images", "points"),
-        extractor=ANY,
-        per_extractor=True,
-        title="Fréchet distance at endless samples, on any features",
-    )
+on_inception_and_any(
+    _Infinity,
+    ("fid_infinity", "fd_infinity"),
+    ("Fréchet Inception distance at endless samples", "Fréchet distance at endless samples, on any features"),
+    range="-∞ to ∞, 0 for equal distributions",
+    paper="Chong and Forsyth 2020, Effectively unbiased FID and Inception score",
+    minimum=2 * POINTS,
+    protocol=_protocol,
 )

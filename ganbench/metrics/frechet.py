@@ -5,12 +5,13 @@ Heusel et al. 2017, GANs trained by a two time-scale update rule, equation 6; Do
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ganbench.lazy import torch
 from ganbench.metrics.arrays import feature_pair, sound
-from ganbench.metrics.base import ANY, METRICS, Context, Metric, Value, View
+from ganbench.metrics.base import ANY, METRICS, Accumulator, Context, Metric, Value, View
+from ganbench.metrics.held import COLLAPSED, HARDLY_VARY
 from ganbench.metrics.moments import Gaussian, Moments, moments_of
 
 if TYPE_CHECKING:
@@ -121,51 +122,46 @@ def flags_of(real: Gaussian, fake: Gaussian) -> tuple[str, ...]:
     dim = len(real.mean)
     sets = ((real.n, "real"), (fake.n, "generated"))
     flags = [f"rank-deficient: {n} {name} samples for {dim} features" for n, name in sets if n <= dim]
-    if float(fake.covariance.trace()) < 1e-6 * float(real.covariance.trace()):
-        flags.append("collapsed: the generated features hardly vary")
+    if float(fake.covariance.trace()) < COLLAPSED * float(real.covariance.trace()):
+        flags.append(HARDLY_VARY)
     return tuple(flags)
 
 
-def _card(name: str, samples: int, n_real: int, split: str, **facts: Any) -> Metric:
-    def start(context: Context) -> _Frechet:
-        return _Frechet(context, name)
-
-    return Metric(
-        name=name,
-        directions={name: "lower"},
-        range="0 to ∞",
-        samples=samples,
-        minimum=2,
-        start=start,
-        split=split,
-        n_real=n_real,
-        version=2,
-        **facts,
+def on_inception_and_any(
+    start: Callable[[Context, str], Accumulator], names: tuple[str, str], titles: tuple[str, str], **facts: Any
+) -> None:
+    """Register a metric of Gaussians twice: pinned to Inception, with FID's protocol of 50,000 samples against all
+    training images, and on any features, with 10,000 against as many test samples. `start` is told the score's name."""
+    protocols: tuple[dict[str, Any], ...] = (
+        {"kinds": ("images",), "samples": 50_000, "extractor": "inception", "split": "train+valid", "n_real": 0},
+        {"kinds": ("images", "points"), "samples": 10_000, "extractor": ANY, "split": "test", "n_real": 10_000},
     )
+    for name, title, protocol in zip(names, titles, protocols, strict=True):
+        METRICS.add(
+            Metric(
+                name=name,
+                directions={name: "lower"},
+                title=title,
+                start=_told(start, name),
+                per_extractor=protocol["extractor"] == ANY,
+                **protocol,
+                **facts,
+            )
+        )
 
 
-METRICS.add(
-    _card(
-        "fid",
-        50_000,
-        0,
-        "train+valid",
-        kinds=("images",),
-        extractor="inception",
-        title="Fréchet Inception distance",
-        paper="Heusel et al. 2017, GANs trained by a two time-scale update rule",
-    )
-)
-METRICS.add(
-    _card(
-        "fd",
-        10_000,
-        10_000,
-        "test",
-        kinds=("images", "points"),
-        extractor=ANY,
-        per_extractor=True,
-        title="Fréchet distance on any features (comparable with FID on Inception's alone)",
-        paper="Heusel et al. 2017; the features' own paper",
-    )
+def _told(start: Callable[[Context, str], Accumulator], name: str) -> Callable[[Context], Accumulator]:
+    return lambda context: start(context, name)
+
+
+on_inception_and_any(
+    _Frechet,
+    ("fid", "fd"),
+    (
+        "Fréchet Inception distance",
+        "Fréchet distance on any features (comparable with FID on Inception's alone)",
+    ),
+    range="0 to ∞",
+    paper="Heusel et al. 2017, GANs trained by a two time-scale update rule",
+    minimum=2,
 )

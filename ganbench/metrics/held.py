@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 COLLAPSED = 1e-6
 """Of the real features' variance: below it the generated ones are all but one point."""
 
+HARDLY_VARY = "collapsed: the generated features hardly vary"
+"""The flag that says so."""
+
 
 @dataclass(frozen=True)
 class Held:
@@ -57,8 +60,7 @@ class _Holder:
         found = self._compare(Held(fake, self._context))
         if not _collapsed(fake, self._context):
             return found
-        flag = "collapsed: the generated features hardly vary"
-        return {name: replace(value, flags=(*value.flags, flag)) for name, value in found.items()}
+        return {name: replace(value, flags=(*value.flags, HARDLY_VARY)) for name, value in found.items()}
 
 
 def _collapsed(fake: Tensor, context: Context) -> bool:

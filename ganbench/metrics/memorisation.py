@@ -197,4 +197,5 @@ compare_features(
     n_real=0,
     minimum=FEWEST,
     protocol=_protocol,
+    looks_at=("train", "test"),
 )

@@ -32,9 +32,9 @@ def real_scores(
     """The scores of real data by name, under a resolved scoring; `protocol` is that of the samples they stand beside,
     else its `real` says where they come from.
 
-    They are of images that the metric is not held against: `train`, or `test` for a metric held against training
-    data; of points, fresh ones. As many as samples are scored where the split has them, else all of it: n_generated
-    says so. Metrics held against all of the data, or defined on more than there are, have no such score.
+    They are of images that the metric does not see: `train`, or `test` for a metric held against training data, or
+    `valid` where it sees both; of points, fresh ones. As many as samples are scored where the split has them, else all
+    of it: n_generated says so. Metrics held against all of the data, or defined on more than there are, have none.
     """
     groups: dict[tuple[str, int], list[Request]] = {}
     for request in requests(dataset, scoring):
@@ -60,7 +60,9 @@ def _split(request: Request, scoring: Scoring) -> str:
     held = (scoring.split or request.card.split) if request.card.split else ""
     if held == "all":
         return ""
-    return "test" if held.startswith("train") else "train"
+    seen = {*held.split("+"), *request.card.looks_at}
+    fresh = ("test", "valid") if held.startswith("train") else ("train", "valid")
+    return next((split for split in fresh if split not in seen), "")
 
 
 def _count(request: Request, dataset: Dataset, scoring: Scoring, split: str, root: Path | None) -> int:

@@ -18,7 +18,7 @@ from ganbench.metrics.moments import Gaussian, Moments
 from ganbench.spec import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from torch import Tensor
 
@@ -33,6 +33,10 @@ CHUNK = 500
 
 POINTS = 10_000
 """Points of a mixture, which has no end of them, that stand for a split of it."""
+
+FEW = 10_000
+"""Samples whose features are kept (82 MB at Inception's width), so that metrics of moments and of features extract them
+once; of more, as FID's, moments alone are."""
 
 Tensors = dict[str, "Tensor"]
 
@@ -52,7 +56,9 @@ class Reference:
 
     def moments(self, split: str, n: int = 0) -> Gaussian:
         """Moments of the features of n samples of a split (0: of all)."""
-        found = self._cached("moments", split, n, self._moments)
+        if count(self.dataset, split, n, self.root) <= FEW:
+            return _moments(self.features(split, n).split(CHUNK))
+        found = self._cached("moments", split, n, self._streamed)
         return Gaussian(found["mean"], found["covariance"], int(found["n"]))
 
     def features(self, split: str, n: int = 0) -> Tensor:
@@ -71,11 +77,8 @@ class Reference:
 
         return self._cached(f"cells {k} {seed}", split, n, compute)["centres"].to(self.extractor.device)
 
-    def _moments(self, samples: Tensor) -> Tensors:
-        moments = Moments()
-        for chunk in self._extracted(samples):
-            moments.update(chunk)
-        found = moments.result()
+    def _streamed(self, samples: Tensor) -> Tensors:
+        found = _moments(self._extracted(samples))
         return {"mean": found.mean, "covariance": found.covariance, "n": torch.tensor(found.n)}
 
     def _stacked(self, samples: Tensor) -> Tensors:
@@ -119,6 +122,13 @@ class Reference:
                 **self.extractor.protocol,
             }
         )
+
+
+def _moments(chunks: Iterable[Tensor]) -> Gaussian:
+    moments = Moments()
+    for chunk in chunks:
+        moments.update(chunk)
+    return moments.result()
 
 
 def real_split(dataset: Dataset, split: str, n: int, root: Path | None) -> Tensor:

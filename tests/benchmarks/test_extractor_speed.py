@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,6 @@ N, ROUNDS = 64, 3
 BOUNDS = {"float32": 1.8, "bfloat16": 5.0}
 WITHOUT_AMX = {"float32": 1.8, "bfloat16": 3.5}
 """Without matrix units a processor multiplies bfloat16 twice as fast as float32 at most: the ceiling of any code."""
-
-
-@pytest.fixture(autouse=True)
-def _all_cores() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(os.cpu_count() or 1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +58,7 @@ def _ours(weights: Path, dtype: str, compiled: bool, images: torch.Tensor) -> tu
 
 @pytest.mark.slow
 @pytest.mark.speed
+@pytest.mark.usefixtures("all_cores")
 @pytest.mark.parametrize(
     ("dtype", "compiled"), [("float32", False), ("float32", True), ("bfloat16", False), ("bfloat16", True)]
 )

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
-from collections.abc import Iterator
 
 import pytest
 import scipy.linalg
@@ -17,15 +15,6 @@ from ganbench.metrics.frechet import frechet_distance
 from ganbench.metrics.moments import Gaussian
 
 D, N = 2048, 50_000
-
-
-@pytest.fixture
-def _all_cores() -> Iterator[None]:
-    """SciPy's BLAS takes all cores: PyTorch gets as many."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(os.cpu_count() or 1)
-    yield
-    torch.set_num_threads(before)
 
 
 def _gaussian(seed: int) -> Gaussian:
@@ -45,7 +34,7 @@ def _by_sqrtm(a: Gaussian, b: Gaussian) -> float:
 
 @pytest.mark.slow
 @pytest.mark.speed
-@pytest.mark.usefixtures("_all_cores")
+@pytest.mark.usefixtures("all_cores")
 def test_ten_times_faster_than_sqrtm_and_equal(benchmark: BenchmarkFixture) -> None:
     """Agreement 1e-6 and a ratio of 10: the median of five, warmed up, against one run of sqrtm.
 
@@ -65,7 +54,7 @@ def test_ten_times_faster_than_sqrtm_and_equal(benchmark: BenchmarkFixture) -> N
 
 @pytest.mark.slow
 @pytest.mark.speed
-@pytest.mark.usefixtures("_all_cores")
+@pytest.mark.usefixtures("all_cores")
 def test_faster_still_with_fewer_samples_than_features() -> None:
     """1,000 samples of 2,048 features: the nuclear norm, the median of five, against one run of sqrtm.
 

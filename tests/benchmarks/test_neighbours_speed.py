@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,15 +17,6 @@ from ganbench.metrics.kernel_distance import kid
 from ganbench.metrics.manifolds import prdc
 
 N, D = 10_000, 2048
-
-
-@pytest.fixture
-def _all_cores() -> Iterator[None]:
-    """NumPy's BLAS takes all cores: PyTorch gets as many."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(os.cpu_count() or 1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +37,7 @@ def _timed(function: Callable[..., Any], *arguments: Any, **more: Any) -> tuple[
 
 @pytest.mark.slow
 @pytest.mark.speed
-@pytest.mark.usefixtures("_all_cores")
+@pytest.mark.usefixtures("all_cores")
 def test_prdc_is_three_times_faster_and_equal(benchmark: BenchmarkFixture, features: tuple[Tensor, Tensor]) -> None:
     """10,000 x 10,000 x 2048: the better of two runs against one. Its distances are rounded to float32, so a pair in
     100 million may be counted otherwise: 1e-3 of a share."""
@@ -63,7 +53,7 @@ def test_prdc_is_three_times_faster_and_equal(benchmark: BenchmarkFixture, featu
 
 @pytest.mark.slow
 @pytest.mark.speed
-@pytest.mark.usefixtures("_all_cores")
+@pytest.mark.usefixtures("all_cores")
 def test_kid_is_as_fast_as_torch_fidelity_and_equal(
     benchmark: BenchmarkFixture, features: tuple[Tensor, Tensor]
 ) -> None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
-import torch
 from sklearn.neighbors import KernelDensity
 
 from ganbench.metrics import parzen_log_likelihood
@@ -16,16 +13,9 @@ from ganbench.metrics import parzen_log_likelihood
 N, D = 10_000, 784
 
 
-@pytest.fixture(autouse=True)
-def _all_cores() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(os.cpu_count() or 1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.slow
 @pytest.mark.speed
+@pytest.mark.usefixtures("all_cores")
 def test_ten_sigmas_beside_one_of_scikit_learn() -> None:
     """10,000 samples, 1,000 validation and 10,000 test points of 784 pixels; equal to 1e-8 nats at the chosen σ."""
     rng = np.random.default_rng(0)

@@ -133,3 +133,34 @@ def test_fewer_images_than_there_are_are_drawn_from_all_of_them(grey) -> None:
     assert len(set(rows)) == 50
     assert max(rows) > 150
     assert torch.equal(drawn, real_split(grey, "test", 50, None))
+
+
+def test_moments_and_features_of_few_samples_are_extracted_once(grey, extractor: Extractor, looks: list[int]) -> None:
+    reference = Reference(grey, extractor)
+    moments = reference.moments("test")
+    torch.testing.assert_close(moments.mean, reference.features("test").double().mean(0))
+    assert sum(looks) == len(grey.images("test"))
+
+
+def test_moments_of_many_samples_are_streamed_and_the_same(
+    grey, extractor: Extractor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = real_moments(grey, "test", 150, extractor)
+    monkeypatch.setattr("ganbench.metrics.reference.FEW", 149)
+    many = real_moments(grey, "test", 150, extractor)
+    again = real_moments(grey, "test", 150, extractor)
+    assert len(_files()) == 2
+    for name in ("mean", "covariance"):
+        torch.testing.assert_close(getattr(many, name), getattr(few, name))
+        torch.testing.assert_close(getattr(again, name), getattr(many, name), rtol=0, atol=0)
+
+
+def test_the_real_row_of_a_metric_that_sees_train_and_test_is_of_valid(grey) -> None:
+    """C_T of the very test images that it compares with would be 0 by construction."""
+    from ganbench.metrics.choice import resolve
+    from ganbench.metrics.real import real_scores
+    from ganbench.spec import Scoring
+
+    scoring = resolve(grey, Scoring.parse({"metrics": ["ct", "authpct"], "features": "pixels", "samples": 50}))
+    found = real_scores(grey, scoring)
+    assert {name: score.protocol["real"] for name, score in found.items()} == {"ct": "valid", "authpct": "test"}
