@@ -47,10 +47,8 @@ class Task:
 
 def perform(task: Task, pulse: Pulse | None = None) -> RunRecord:
     """Do the run; every end is a record, and an error of the run's own is a failed one, with its message."""
-    import torch
-
     if task.threads is not None:
-        torch.set_num_threads(task.threads)
+        _limit_threads(task.threads)
     for path in task.load:
         load_file(path)
     try:
@@ -58,6 +56,16 @@ def perform(task: Task, pulse: Pulse | None = None) -> RunRecord:
     except Exception as error:  # noqa: BLE001 - a user's variant may raise anything, and the sweep goes on
         _leave_traceback(task)
         return RunRecord(spec=task.spec, status=Status.FAILED, error=_message(error), provenance=provenance(task))
+
+
+def _limit_threads(threads: int) -> None:
+    """Of PyTorch, and of NumPy's BLAS, by which KID multiplies and which knows nothing of PyTorch's number."""
+    import numpy  # noqa: F401 - only what is loaded can be limited
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    torch.set_num_threads(threads)
+    threadpool_limits(threads, user_api="blas")
 
 
 def _perform(task: Task, pulse: Pulse | None) -> RunRecord:
