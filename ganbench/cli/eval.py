@@ -69,10 +69,10 @@ def command(
     for path in load:
         load_file(path)
     card = find(dataset)
-    asked = resolved(card, Scoring.parse(options.scoring(scoring)), data_root)
-    samples = open_samples(source, card, quantise)
     where: Any = {"root": data_root, "device": devices(device)[0]}
+    samples = open_samples(source, card, quantise)
     with Bars(card.kind) as bars:
+        asked = resolved(card, Scoring.parse(options.scoring(scoring)), data_root, bars)
         scores = score(samples, card, asked, protocol=samples.protocol, progress=bars, **where)
         ceilings = real_scores(card, asked, progress=bars, **where) if real else None
     click.echo(_json(scores, ceilings or {}) if form == "json" else _table(samples, card, scores, ceilings))

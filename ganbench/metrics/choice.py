@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ganbench.data import Dataset
 from ganbench.errors import SampleError, SpecError, UnknownNameError
-from ganbench.metrics.base import METRICS, Metric, check_fits, pinned
+from ganbench.metrics.base import METRICS, Metric, Progress, check_fits, pinned
 from ganbench.metrics.features.base import DTYPES, EXTRACTORS, Source, check_options, weights_hash
 from ganbench.spec import Scoring
 
@@ -33,9 +33,10 @@ class Request:
         return hash((self.score, self.card.name, self.extractor))
 
 
-def resolve(dataset: Dataset, scoring: Scoring, root: Path | None = None) -> Scoring:
+def resolve(dataset: Dataset, scoring: Scoring, root: Path | None = None, progress: Progress | None = None) -> Scoring:
     """`scoring` with its metrics and extractor named; unknown ones, ones for other data, too few samples, weights that
-    cannot be had, are errors now. A metric's name (`prdc`) stands for all of its scores, unless one bears it too."""
+    cannot be had, are errors now. A metric's name (`prdc`) stands for all of its scores, unless one bears it too.
+    `progress` is told of a classifier's training, where one must be trained first."""
     if scoring.split is not None and scoring.split not in dataset.splits:
         raise UnknownNameError(f"split of {dataset.name}", scoring.split, dataset.splits)
     if scoring.dtype not in DTYPES:
@@ -54,7 +55,7 @@ def resolve(dataset: Dataset, scoring: Scoring, root: Path | None = None) -> Sco
     extractors = _extractors(asked)
     check_options(extractors, scoring.resize, scoring.dtype)
     _check_weights(extractors, scoring)
-    weights_of(asked, dataset, scoring, root)
+    weights_of(asked, dataset, scoring, root, progress)
     chosen = {request.extractor for request in asked if pinned(request.score, dataset)[1] is None}
     return scoring.model_copy(
         update={"metrics": tuple(request.score for request in asked), "features": next(iter(chosen - {None}), None)}
@@ -70,17 +71,25 @@ def requests(dataset: Dataset, scoring: Scoring) -> list[Request]:
     return found
 
 
-def source(extractor: str, dataset: Dataset, scoring: Scoring, root: Path | None) -> Source:
+def source(
+    extractor: str, dataset: Dataset, scoring: Scoring, root: Path | None, progress: Progress | None = None
+) -> Source:
     """Where the weights of an extractor may come from; a file without a name is for the one that has weights."""
     unnamed = scoring.weights.get("") if EXTRACTORS.get(extractor).find else None
-    return Source(scoring.weights.get(extractor, unnamed), dataset, root)
+    return Source(scoring.weights.get(extractor, unnamed), dataset, root, progress)
 
 
-def weights_of(asked: Sequence[Request], dataset: Dataset, scoring: Scoring, root: Path | None) -> dict[str, str]:
+def weights_of(
+    asked: Sequence[Request],
+    dataset: Dataset,
+    scoring: Scoring,
+    root: Path | None,
+    progress: Progress | None = None,
+) -> dict[str, str]:
     """The hash of each extractor's weights; WeightsError where they cannot be had."""
     found = {}
     for name in _extractors(asked):
-        path = EXTRACTORS.get(name).weights(source(name, dataset, scoring, root))
+        path = EXTRACTORS.get(name).weights(source(name, dataset, scoring, root, progress))
         found[name] = weights_hash(path) if path else ""
     return found
 

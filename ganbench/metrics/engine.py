@@ -100,7 +100,7 @@ def score(
     `protocol` is what the caller knows of how samples were made; it becomes part of every score's protocol.
     SampleError for samples that are not finite, of another shape or type, or too few.
     """
-    scoring = resolve(dataset, scoring, root)
+    scoring = resolve(dataset, scoring, root, progress)
     measures = _measures(dataset, scoring, root, device, progress)
     _feed(measures, sampler, dataset, progress)
     wanted = {request.score for request in requests(dataset, scoring)}

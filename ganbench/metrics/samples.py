@@ -48,12 +48,12 @@ def evaluate(
     names = [name.strip() for name in metrics.split(",")] if isinstance(metrics, str) else metrics
     asked = {"metrics": names, "samples": n, "features": features, "weights": weights, "resize": resize}
     asked |= {"dtype": dtype, "compile": compile, "split": split}
-    scoring = resolved(card, Scoring.parse(asked), folder)
+    scoring = resolved(card, Scoring.parse(asked), folder, progress)
     opened = open_samples(samples, card, quantise)
     return score(opened, card, scoring, root=folder, device=device, protocol=opened.protocol, progress=progress)
 
 
-def resolved(dataset: Dataset, scoring: Scoring, root: Path | None = None) -> Scoring:
+def resolved(dataset: Dataset, scoring: Scoring, root: Path | None = None, progress: Progress | None = None) -> Scoring:
     """`scoring` as engine.resolve has it, held against all of a path's data where no part of them is a test set."""
     whole = scoring.split is None and dataset.path is not None and not files.has_test(dataset.path)
-    return resolve(dataset, scoring.model_copy(update={"split": "all"}) if whole else scoring, root)
+    return resolve(dataset, scoring.model_copy(update={"split": "all"}) if whole else scoring, root, progress)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -91,7 +92,9 @@ def test_a_network_of_grey_images_takes_colours_one_by_one(bars: Path) -> None:
 
 def test_stacked_digits_are_scored_by_the_classifier_of_digits(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Dataset] = []
-    monkeypatch.setattr(classifier, "trained", lambda dataset, root: asked.append(dataset) or Path(__file__))
+    monkeypatch.setattr(
+        classifier, "trained", lambda dataset, root, progress=None: asked.append(dataset) or Path(__file__)
+    )
     CARD.weights(Source(dataset=find("stacked_mnist")))
     assert asked == [find("mnist")]
 
@@ -131,13 +134,22 @@ def test_it_is_trained_once(bars: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert {path.suffix for path in bars.parent.iterdir()} <= {".safetensors", ".lock"}
 
 
+def test_training_is_told_and_found_weights_are_not() -> None:
+    told: list[tuple[str, int, int]] = []
+    for _ in range(2):
+        trained(BARS, progress=lambda *facts: told.append(facts))
+    images = len(BARS.images("train")) * classifier.EPOCHS
+    assert told[-1] == (f"training a classifier of {BARS.name}", images, images)
+    assert [facts[1] for facts in told] == sorted({facts[1] for facts in told})  # once
+
+
 def test_two_that_want_it_at_once_train_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
     train = classifier.train
 
-    def counted(*data: Tensor | int) -> torch.nn.Sequential:
+    def counted(*data: Any) -> torch.nn.Sequential:
         calls.append(1)
-        return train(*data)  # type: ignore[arg-type]
+        return train(*data)
 
     monkeypatch.setattr(classifier, "train", counted)
     with ThreadPoolExecutor(2) as pool:

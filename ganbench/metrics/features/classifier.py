@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +29,17 @@ from ganbench.spec import digest
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from ganbench.metrics.base import Progress
+
 VERSION = 1
 """Of the architecture and of all that training does: raised when the same data would give other weights."""
 
 EPOCHS, BATCH, RATE, SEED = 2, 64, 2e-3, 0
 SIDES = 8, 32
 """The least and the most pixels of a side that the network sees; images beyond are resized to them."""
+
+Teller = Callable[[int, int], None]
+"""Told how much is done, and how much there is."""
 
 TITLE = "a classifier that ganbench trained"
 
@@ -47,7 +53,7 @@ def _find(source: Source) -> Path:
         return source.given
     if source.dataset is None:
         raise WeightsError("features 'classifier' are of a network that is trained on a data set: name the data set")
-    return trained(_digits(source.dataset), source.root)
+    return trained(_digits(source.dataset), source.root, source.progress)
 
 
 def _digits(dataset: Dataset) -> Dataset:
@@ -56,7 +62,7 @@ def _digits(dataset: Dataset) -> Dataset:
     return find("mnist") if dataset.name == STACKED else dataset
 
 
-def trained(dataset: Dataset, root: Path | None = None) -> Path:
+def trained(dataset: Dataset, root: Path | None = None, progress: Progress | None = None) -> Path:
     """The weights of the classifier of a labelled image set, from the cache or trained into it.
 
     It is trained on the split `train`, on the CPU and by one thread, since the sums of more would depend on their
@@ -68,10 +74,16 @@ def trained(dataset: Dataset, root: Path | None = None) -> Path:
     with FileLock(f"{path}.lock"):
         if not _readable(path):
             with _one_thread():
-                network = train(images, labels, dataset.classes)
+                network = train(images, labels, dataset.classes, _teller(progress, dataset))
                 right = accuracy(network, *_labelled(dataset, "valid", root))
             _write(path, network, {"shape": images.shape[1:], "classes": dataset.classes, "accuracy": right})
     return path
+
+
+def _teller(progress: Progress | None, dataset: Dataset) -> Teller:
+    if progress is None:
+        return lambda done, total: None
+    return partial(progress, f"training a classifier of {dataset.name}")
 
 
 def _labelled(dataset: Dataset, split: str, root: Path | None) -> tuple[Tensor, Tensor]:
@@ -170,8 +182,11 @@ def prepared(images: Tensor) -> Tensor:
     return F.interpolate(x, size, mode="bilinear", align_corners=False, antialias=True)
 
 
-def train(images: Tensor, labels: Tensor, classes: int) -> nn.Sequential:
-    """The network after EPOCHS of Adam, its rate on one cycle of warming up and annealing; a function of its input."""
+def train(images: Tensor, labels: Tensor, classes: int, tell: Teller = lambda done, total: None) -> nn.Sequential:
+    """The network after EPOCHS of Adam, its rate on one cycle of warming up and annealing; a function of its input.
+
+    `tell` is called with how many images were seen, and how many will be.
+    """
     with rng.global_stream(SEED, "classifier weights"):
         network = build(images.shape[1:], classes)
     optimiser = torch.optim.Adam(network.parameters())
@@ -179,11 +194,12 @@ def train(images: Tensor, labels: Tensor, classes: int) -> nn.Sequential:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, steps)
     for epoch in range(EPOCHS):
         order = torch.randperm(len(images), generator=rng.stream(SEED, "classifier order", epoch))
-        for batch in order.split(BATCH):
+        for index, batch in enumerate(order.split(BATCH)):
             optimiser.zero_grad()
             F.cross_entropy(network(prepared(images[batch])), labels[batch]).backward()
             optimiser.step()
             schedule.step()
+            tell(epoch * len(images) + index * BATCH + len(batch), EPOCHS * len(images))
     return network.eval().requires_grad_(False)
 
 
