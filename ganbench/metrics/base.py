@@ -24,9 +24,6 @@ Direction = Literal["higher", "lower"] | float
 ANY = "any"
 """A metric's extractor where it takes the features of whichever is asked for."""
 
-Progress = Callable[[str, int, int], None]
-"""Told what is being done, how much of it is done, and how much there is."""
-
 
 class View(Protocol):
     """A chunk of samples as metrics see it; features are extracted once for all of them."""

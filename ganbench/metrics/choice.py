@@ -8,8 +8,9 @@ from pathlib import Path
 
 from ganbench.data import Dataset
 from ganbench.errors import SampleError, SpecError, UnknownNameError
-from ganbench.metrics.base import METRICS, Metric, Progress, check_fits, pinned
+from ganbench.metrics.base import METRICS, Metric, check_fits, pinned
 from ganbench.metrics.features.base import DTYPES, EXTRACTORS, Source, check_options, weights_hash
+from ganbench.metrics.progress import Progress
 from ganbench.spec import Scoring
 
 PARZEN_DIMENSIONS = 1024

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from ganbench.data import Dataset
 from ganbench.errors import SampleError
 from ganbench.lazy import torch
-from ganbench.metrics.base import Accumulator, Context, Metric, Progress, Sampler, Value
+from ganbench.metrics.base import Accumulator, Context, Metric, Sampler, Value
 from ganbench.metrics.choice import Request, requests, resolve, source, weights_of
 from ganbench.metrics.features.base import Extractor, loaded
+from ganbench.metrics.progress import Progress
 from ganbench.metrics.reference import Reference, count
 from ganbench.spec import Scalar, Score, Scoring, digest
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ganbench.data import Dataset, real_samples
-from ganbench.metrics.base import Progress
 from ganbench.metrics.choice import Request, requests
 from ganbench.metrics.engine import score
 from ganbench.metrics.features.base import EXTRACTORS
+from ganbench.metrics.progress import Progress
 from ganbench.spec import Scalar, Score, Scoring
 
 SEED = 0

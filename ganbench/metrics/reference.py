@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ganbench.data import Dataset
-    from ganbench.metrics.base import Progress
     from ganbench.metrics.features.base import Extractor
+    from ganbench.metrics.progress import Progress
 
 VERSION = 2
 """Of this computation: raised when the same inputs would give other numbers."""

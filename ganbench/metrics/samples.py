@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ganbench.data import Dataset, files, find
-from ganbench.metrics.base import Progress
 from ganbench.metrics.engine import resolve, score
+from ganbench.metrics.progress import Progress
 from ganbench.metrics.reading import open_samples
 from ganbench.spec import Score, Scoring
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ganbench.data import Dataset
-    from ganbench.metrics.base import Progress
+    from ganbench.metrics.progress import Progress
 
 DTYPES = ("float32", "tf32", "bfloat16", "float16")
 """What a network may compute in. All but float32 trade digits of the score for speed: see docs/performance.md."""

@@ -29,7 +29,7 @@ from ganbench.spec import digest
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from ganbench.metrics.base import Progress
+    from ganbench.metrics.progress import Progress
 
 VERSION = 1
 """Of the architecture and of all that training does: raised when the same data would give other weights."""
