@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from ganbench import rng
-from ganbench.data.cache import cache_folder
-from ganbench.lazy import np, torch
+from ganbench.data.cache import cache_folder, content_hash
+from ganbench.lazy import torch
 from ganbench.metrics.moments import Gaussian, Moments
 from ganbench.spec import digest
 
@@ -155,13 +155,6 @@ def count(dataset: Dataset, split: str, n: int, root: Path | None) -> int:
         return n or POINTS
     held = len(dataset.images(split, root))
     return min(n or held, held)
-
-
-def content_hash(samples: Tensor) -> str:
-    """12 hex digits of the SHA-256 of the samples' shape, type and values."""
-    found = hashlib.sha256(f"{samples.dtype} {tuple(samples.shape)}".encode())
-    found.update(np.ascontiguousarray(samples.cpu().numpy()).data)
-    return found.hexdigest()[:12]
 
 
 def _read(path: Path) -> Tensors | None:

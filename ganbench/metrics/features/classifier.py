@@ -18,12 +18,11 @@ from filelock import FileLock
 
 from ganbench import rng
 from ganbench.data import Dataset
-from ganbench.data.cache import cache_folder
+from ganbench.data.cache import cache_folder, content_hash
 from ganbench.errors import SpecError, WeightsError
 from ganbench.lazy import F, torch
 from ganbench.metrics.features.base import EXTRACTORS, Card, Network, Recipe, Source, state_dict
 from ganbench.metrics.features.building import fill, hollow
-from ganbench.metrics.reference import content_hash
 from ganbench.spec import digest
 
 if TYPE_CHECKING:
