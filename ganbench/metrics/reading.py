@@ -92,7 +92,7 @@ def _of_folder(path: Path, dataset: Dataset) -> Samples:
     if dataset.kind == "points":
         raise SampleError(f"{path} is a folder of images, {dataset.name} holds points: give a .npz, .npy or .pt file")
     found = _shuffled(files.image_files(path))
-    _check_size(files.read_image(found[0]).shape, dataset, str(path))
+    _check_size(files.read_image(found[0]).shape, dataset, f"{found[0]} is")
 
     def read(n: int) -> Iterator[Tensor]:
         return (torch.from_numpy(chunk) for chunk in files.read_chunks(found[:n]))
@@ -162,7 +162,7 @@ def _points_of(array: Any, name: str, dataset: Dataset) -> Callable[[Tensor], Te
 def _images_of(array: Any, name: str, dataset: Dataset, quantise: str) -> tuple[Callable[[Tensor], Tensor], str]:
     """The conversion of chunks to uint8 images (n, c, h, w), and its name; DataError where they are none."""
     one = np.broadcast_to(np.uint8(0), tuple(array.shape))
-    _check_size(files.channels_first(one, name).shape[1:], dataset, name)
+    _check_size(files.channels_first(one, name).shape[1:], dataset, f"{name} holds images of")
     if not _is_float(array):
         if array.dtype not in (torch.uint8, np.uint8):
             raise SampleError(f"{name}: images are uint8, or floats in [0, 1], got {array.dtype}")
@@ -205,7 +205,7 @@ def _check_range(low: float, high: float, way: Quantisation, name: str) -> None:
     )
 
 
-def _check_size(shape: tuple[int, ...], dataset: Dataset, name: str) -> None:
+def _check_size(shape: tuple[int, ...], dataset: Dataset, subject: str) -> None:
     """SampleError where images (c, h, w) are not of the data set's size and channels, with what to do about it."""
     if shape == dataset.shape:
         return
@@ -216,7 +216,7 @@ def _check_size(shape: tuple[int, ...], dataset: Dataset, name: str) -> None:
     if shape[0] != channels:
         advice.append("make them grey" if channels == 1 else "give them three channels")
     raise SampleError(
-        f"{name} holds images of {files.measures(shape)}, those of {dataset.name} are {files.measures(dataset.shape)}: "
+        f"{subject} {files.measures(shape)}, those of {dataset.name} are {files.measures(dataset.shape)}: "
         f"{' and '.join(advice)} first, or name another data set"
     )
 
