@@ -50,3 +50,11 @@ def global_stream(seed: int, purpose: str, step: int = 0) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(derive(seed, purpose, step))
         yield
+
+
+def global_generator(device: torch.device) -> Generator:
+    """The generator that code without one of its own draws from (dropout), on this device."""
+    if device.type == "cuda":
+        found: Generator = torch.cuda.default_generators[device.index or 0]
+        return found
+    return torch.default_generator

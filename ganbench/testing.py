@@ -6,20 +6,25 @@ check_variant("my-gan")            # AssertionError names what is broken
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from ganbench import rng
 from ganbench.data import find, minibatches
+from ganbench.networks import NETWORKS
 from ganbench.spec import RunSpec, Scalar, Status
 from ganbench.training.loop import train
 from ganbench.training.settings import choose_network, hypers, resolve
 from ganbench.training.state import RunState, new_state
 from ganbench.training.step import Turns
-from ganbench.variants.base import VARIANTS
+from ganbench.variants.base import VARIANTS, Batch, Variant
+from ganbench.variants.hypers import TRAINER
 
 SMALL = {"width": 16, "depth": 2, "latent_dim": 4, "batch_size": 32}
 
@@ -30,6 +35,27 @@ def check_variant(name: str, dataset: str = "ring", **settings: Scalar) -> None:
         check(name, dataset, settings)
 
 
+def losses_at(card: Variant, nets: Any, batch: Batch, **settings: Any) -> list[float]:
+    """The values of a variant's losses, phase by phase, on nets and a batch of one's own: for cases done by hand.
+
+    `settings` win over the variant's presets and defaults. Points are what is trained on, unless `pixels` is given.
+    """
+    h = settings_at(card, **settings)
+    return [float(_value(phase.loss(nets, batch, h))) for phase in card.phases]
+
+
+def settings_at(card: Variant, **settings: Any) -> dict[str, Any]:
+    """Every setting that a variant's phases may read, by its presets and defaults, with the first values of memory."""
+    known = {hyper.name: hyper.default for hyper in (*TRAINER, *card.own_hypers.values())}
+    h: dict[str, Any] = {**known, **card.presets.get("", {}), "pixels": None}
+    memory = {name: value for phase in card.phases for name, value in phase.memory.items()}
+    return h | {name: h[value] if isinstance(value, str) else value for name, value in memory.items()} | settings
+
+
+def _value(found: Any) -> Any:
+    return found[0] if isinstance(found, tuple) else found
+
+
 def _spec(name: str, dataset: str, settings: Mapping[str, Scalar], *, seed: int = 0, steps: int = 40) -> RunSpec:
     data = find(dataset)
     card = VARIANTS.get(name)
@@ -38,14 +64,10 @@ def _spec(name: str, dataset: str, settings: Mapping[str, Scalar], *, seed: int 
     return resolve(name, data, seed=seed, steps=steps, overrides={**small, **settings})
 
 
-def _tensors(state: RunState) -> dict[str, Tensor]:
-    return {f"{name}.{key}": tensor for name, player in state.players.items() for key, tensor in player.tensors()}
-
-
 def differing(one: RunState, other: RunState) -> list[str]:
     """Names of the tensors, of all that training changes, in which two runs differ."""
-    theirs = _tensors(other)
-    return [key for key, tensor in _tensors(one).items() if not torch.equal(tensor, theirs[key])]
+    theirs = dict(other.tensors())
+    return [key for key, tensor in one.tensors() if key != "curves" and not torch.equal(tensor, theirs[key])]
 
 
 def same_seed_same_result(name: str, dataset: str, settings: Mapping[str, Scalar]) -> None:
@@ -83,37 +105,88 @@ def stays_finite(name: str, dataset: str, settings: Mapping[str, Scalar]) -> Non
     assert status is Status.COMPLETED, f"{name}: {status} at step {state.step}"
 
 
+def _started(name: str, dataset: str, settings: Mapping[str, Scalar]) -> tuple[RunState, Turns]:
+    """A run before its first step."""
+    spec, data = _spec(name, dataset, settings), find(dataset)
+    state = new_state(spec, data, torch.device("cpu"))
+    pixels = NETWORKS.get(spec.network).pixels
+    return state, state.turns(minibatches(data, 0, int(state.h["batch_size"]), torch.device("cpu"), pixels))
+
+
 def trains_its_players_only(name: str, dataset: str, settings: Mapping[str, Scalar]) -> None:
-    """A phase changes its own player and no other; every player is changed as often as its phase says."""
-    spec = _spec(name, dataset, settings)
-    card = VARIANTS.get(name)
-    state = new_state(spec, find(dataset), torch.device("cpu"))
-    data = minibatches(find(dataset), 0, int(spec.settings["batch_size"]), torch.device("cpu"))
-    turns = Turns(spec, card, state.players, data)
-    for phase, repeat in zip(card.phases, turns.repeats, strict=True):
+    """A phase changes its own players and no other, as often as it says; all else stays as it was."""
+    state, turns = _started(name, dataset, settings)
+    for index, (share, repeat) in enumerate(zip(state.shares, turns.repeats, strict=True)):
+        phase = share.phase
         before = {player: state.players[player].weights.clone() for player in state.players}
-        updates = state.players[phase.player].updates
-        turns.play(phase, 0, repeat)
+        updates = [trainee.updates for trainee in share.trainees]
+        turns.play(index, 0, repeat)
         changed = [player for player in before if not torch.equal(before[player], state.players[player].weights)]
-        assert changed == [phase.player], f"{name}: the phase of {phase.player} changed {changed}"
-        assert state.players[phase.player].updates == updates + repeat, (
-            f"{name}: {phase.player} does not honour {phase.repeat}"
+        assert set(changed) == set(phase.names), f"{name}: the phase of {phase.name} changed {changed}"
+        assert [trainee.updates for trainee in share.trainees] == [count + repeat for count in updates], (
+            f"{name}: {phase.name} does not honour {phase.repeat}"
         )
 
 
 def learns(name: str, dataset: str, settings: Mapping[str, Scalar]) -> None:
-    """The discriminator's loss falls when it alone is trained against a fixed generator."""
-    spec = _spec(name, dataset, {**settings, "lr": 1e-3})
-    card = VARIANTS.get(name)
-    phase = card.phases[0]
-    state = new_state(spec, find(dataset), torch.device("cpu"))
-    data = minibatches(find(dataset), 0, int(spec.settings["batch_size"]), torch.device("cpu"))
-    turns = Turns(spec, card, state.players, data)
-    losses = [float(turns.play(phase, step, 1)) for step in range(200)]
+    """The loss of the first phase falls when its players alone are trained, where it is an objective."""
+    if not VARIANTS.get(name).objective:
+        return
+    _, turns = _started(name, dataset, {**settings, "lr": 1e-3})
+    losses = [float(turns.play(0, step, 1)) for step in range(200)]
     first, last = sum(losses[:20]) / 20, sum(losses[-20:]) / 20
-    assert last < first, (
-        f"{name}: the loss of {phase.player} rose from {first:.4g} to {last:.4g} while it trained alone"
-    )
+    players = turns.shares[0].phase.name
+    assert last < first, f"{name}: the loss of {players} rose from {first:.4g} to {last:.4g} while it trained alone"
 
 
-CHECKS = (same_seed_same_result, resumes_bit_for_bit, stays_finite, trains_its_players_only, learns)
+def stacks(name: str, dataset: str, settings: Mapping[str, Scalar]) -> None:
+    """The gradients of two runs taken as one, by vmap over weights and batches, are those of each alone."""
+    state, turns = _started(name, dataset, {**settings, "batch_size": 8})
+    turns.game.eval()  # without dropout, and with spectral norm's vectors held
+    weights = {key: torch.stack([player.weights, 1.1 * player.weights]) for key, player in state.players.items()}
+    for index, share in enumerate(turns.shares):
+        batches = [turns.batch(index, draw) for draw in (0, 1)]
+        fields = {key: torch.stack([getattr(each, key) for each in batches]) for key in _drawn(batches[0])}
+
+        def of(flats: dict[str, Tensor], drawn: dict[str, Tensor], index: int = index) -> dict[str, Tensor]:
+            return _gradient(turns, index, flats, Batch(**drawn))
+
+        with rng.global_stream(0, "stacks"):
+            together = torch.func.vmap(of, randomness="same")(weights, fields)
+        for row in (0, 1):
+            with rng.global_stream(0, "stacks"):
+                alone = of({key: value[row] for key, value in weights.items()}, {k: v[row] for k, v in fields.items()})
+            for key, gradient in alone.items():
+                off = (together[key][row] - gradient).abs().max() / gradient.abs().max().clamp(min=1e-6)
+                assert off <= STACK_TOLERANCE, f"{name}: {share.phase.name} stacked is {off:.1e} off what it is alone"
+
+
+def _drawn(batch: Batch) -> list[str]:
+    return [field.name for field in dataclasses.fields(batch) if getattr(batch, field.name) is not None]
+
+
+def _gradient(turns: Turns, index: int, flats: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
+    """The gradient of a phase's loss in the flat weights of its players, by torch.func."""
+    share = turns.shares[index]
+    players = {name: trainee.player for each in turns.shares for name, trainee in each.named()}
+    h = {**turns.h, **turns.memory, "progress": 0.0}
+
+    def loss(own: dict[str, Tensor]) -> Tensor:
+        weights = {name: players[name].named_views(flat) for name, flat in {**flats, **own}.items()}
+        return turns.game.at(weights)(share.phase, batch, h)[0]
+
+    found: dict[str, Tensor] = torch.func.grad(loss)({name: flats[name] for name in share.phase.names})
+    return found
+
+
+STACK_TOLERANCE = 1e-4
+"""Of the largest gradient, in float32."""
+
+CHECKS = (
+    same_seed_same_result,
+    resumes_bit_for_bit,
+    stays_finite,
+    trains_its_players_only,
+    learns,
+    stacks,
+)

@@ -85,7 +85,13 @@ DATASETS: Registry[Dataset] = Registry("dataset")
 
 def _points(name: str, title: str, source: str, **parameters: float) -> None:
     shape = (int(parameters.get("dimensions", 2)),)
-    DATASETS.add(Dataset(name, "points", shape, title, source, parameters=parameters))
+    classes = _modes(name, parameters)
+    DATASETS.add(Dataset(name, "points", shape, title, source, classes=classes, parameters=parameters))
+
+
+def _modes(name: str, parameters: Mapping[str, float]) -> int:
+    """The classes of points are the modes that they come from."""
+    return int(parameters["side"]) ** 2 if name == "grid" else int(parameters["modes"])
 
 
 def _images(name: str, title: str, source: str, shape: tuple[int, int, int], classes: int = 10) -> None:
@@ -136,7 +142,8 @@ def _with_parameters(card: Dataset, text: str) -> Dataset:
     values = {**card.parameters, **given}
     changed = {key: value for key, value in sorted(given.items()) if value != card.parameters[key]}
     name = ":".join([card.name, *(f"{key}={_plain(value)}" for key, value in changed.items())])
-    return Dataset(name, card.kind, card.shape, card.title, card.source, card.version, parameters=values)
+    classes = _modes(card.name, values)
+    return Dataset(name, card.kind, card.shape, card.title, card.source, card.version, classes, parameters=values)
 
 
 def _number(card: Dataset, key: str, text: str) -> float:

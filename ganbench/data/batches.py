@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -18,9 +20,14 @@ class Minibatches(Protocol):
 
     batch_size: int
     device: torch.device
+    shape: tuple[int, ...]
 
     def batch(self, draw: int) -> Tensor:
         """Minibatch number `draw` (from 0): float32 (batch_size, *shape) on the device."""
+        ...
+
+    def labels(self, draw: int) -> Tensor:
+        """The classes of minibatch number `draw`: int64 (batch_size,) on the device."""
         ...
 
 
@@ -29,38 +36,61 @@ class _Points:
 
     def __init__(self, dataset: Dataset, seed: int, batch_size: int, device: torch.device) -> None:
         mixture = dataset.mixture()
-        self.batch_size, self.device, self._seed = batch_size, device, seed
+        self.batch_size, self.device, self.shape, self._seed = batch_size, device, dataset.shape, seed
         self._means = mixture.means.to(device, torch.float32)
         self._std = mixture.std
         self._generator = torch.Generator(device)
 
     def batch(self, draw: int) -> Tensor:
-        n, dimensions = self.batch_size, self._means.shape[1]
-        noise = self._generator.manual_seed(rng.derive(self._seed, "data", draw))
-        index = torch.randint(len(self._means), (n,), generator=noise, device=self.device)
-        points = torch.randn(n, dimensions, generator=noise, device=self.device)
+        index = self.labels(draw)
+        points = torch.randn(self.batch_size, *self.shape, generator=self._generator, device=self.device)
         return torch.add(self._means[index], points, alpha=self._std)
+
+    def labels(self, draw: int) -> Tensor:
+        """The mode of each point."""
+        noise = self._generator.manual_seed(rng.derive(self._seed, "data", draw))
+        return torch.randint(len(self._means), (self.batch_size,), generator=noise, device=self.device)
 
 
 class _Images:
     """Shuffled epochs without replacement; the whole training split stays on the device as uint8."""
 
     def __init__(
-        self, images: Tensor, seed: int, batch_size: int, device: torch.device, pixels: tuple[float, float]
+        self,
+        images: Tensor,
+        labels: Callable[[], Tensor | None],
+        seed: int,
+        batch_size: int,
+        device: torch.device,
+        pixels: tuple[float, float],
     ) -> None:
         if batch_size > len(images):
             raise DataError(f"batch_size {batch_size} is more than the {len(images)} training images")
-        self.batch_size, self.device, self._seed = batch_size, device, seed
-        self._images = images.to(device)
+        self.batch_size, self.device, self.shape, self._seed = batch_size, device, tuple(images.shape[1:]), seed
+        self._images, self._read_labels = images.to(device), labels
         self._low, self._scale = pixels[0], (pixels[1] - pixels[0]) / 255
         self._orders: dict[int, Tensor] = {}
 
     def batch(self, draw: int) -> Tensor:
+        return self._images[self._index(draw)].float().mul_(self._scale).add_(self._low)
+
+    def labels(self, draw: int) -> Tensor:
+        return self._labels[self._index(draw)]
+
+    @cached_property
+    def _labels(self) -> Tensor:
+        labels = self._read_labels()
+        if labels is None:
+            raise DataError("these images have no classes: put them into one folder a class, or give labels")
+        return labels.to(self.device)
+
+    def _index(self, draw: int) -> Tensor:
+        """Which images minibatch `draw` holds."""
         epoch, start = divmod(draw * self.batch_size, len(self._images))
         index = self._order(epoch)[start : start + self.batch_size]
         if len(index) < self.batch_size:
             index = torch.cat([index, self._order(epoch + 1)[: self.batch_size - len(index)]])
-        return self._images[index].float().mul_(self._scale).add_(self._low)
+        return index
 
     def _order(self, epoch: int) -> Tensor:
         """The permutation of an epoch, the current ones kept."""
@@ -83,4 +113,5 @@ def minibatches(
     """The training data of a run: images of the `train` split, or fresh points of the mixture."""
     if dataset.kind == "points":
         return _Points(dataset, seed, batch_size, device)
-    return _Images(dataset.images("train", root), seed, batch_size, device, pixels)
+    images = dataset.images("train", root)
+    return _Images(images, lambda: dataset.labels("train", root), seed, batch_size, device, pixels)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULTS", "NETWORKS", "Network", "default_for", "standing_statistics"]
 
 
-def standing_statistics(generator: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
+def standing_statistics(generator: nn.Module, batches: Iterable[tuple[Tensor, ...]]) -> nn.Module:
     """A copy of `generator` to sample from: see networks.layers.standing_statistics."""
     from ganbench.networks import layers
 

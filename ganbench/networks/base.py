@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ganbench.errors import DataError
+from ganbench.errors import DataError, SpecError
 from ganbench.registry import Registry
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from ganbench.networks.parts import Order
 
 Value = bool | int | float | str
 Settings = Mapping[str, Value]
@@ -21,29 +23,57 @@ Settings = Mapping[str, Value]
 class Network:
     """A family of networks for one kind of data.
 
-    `builder` names a function (shape, settings) → {"G": module, "D": module}; G maps latents (n, latent_dim) to
-    (n, *shape), D maps (n, *shape) to logits (n,). `defaults` are the settings the network has, and the trainer's
-    that its paper gives; among them `steps`, the length of a run. `sizes` are the image heights it can make
-    (empty: any); `pixels` is the range of G's output. `tuned` are settings of its own that win over a variant's
-    presets: a network that has some is not any paper's protocol.
+    `parts` names a class of networks.parts.Parts, from which the players of every role are assembled; or `builder`
+    names a function of an Order that gives the players by name: G maps latents (n, inputs) to (n, *shape), D maps
+    (n, *shape) to logits (n,); `roles` are those that it can build. `defaults` are the settings the network has, and
+    the trainer's that its paper gives; among them `steps`, the length of a run. `sizes` are the image heights it can
+    make (empty: any); `pixels` is the range of G's output. `tuned` are settings of its own that win over a variant's
+    presets: a network that has some is not any paper's protocol. `planes`: a plane of noise for each level of an
+    image pyramid follows the latent.
     """
 
     name: str
     kind: str  # "points" or "images"
     title: str
-    builder: str
-    defaults: Settings
+    parts: str = ""
+    builder: str = ""
+    roles: tuple[str, ...] = ("generator", "scores")
+    defaults: Settings = field(default_factory=dict)
     paper: str = ""
     sizes: tuple[int, ...] = ()
     pixels: tuple[float, float] = (-1.0, 1.0)
     tuned: Settings = field(default_factory=dict)
+    planes: bool = False
     version: int = 1
 
-    def build(self, shape: tuple[int, ...], settings: Settings) -> dict[str, nn.Module]:
+    def __post_init__(self) -> None:
+        if bool(self.parts) == bool(self.builder):
+            raise SpecError(f"network {self.name!r} needs either parts or a builder")
+
+    def build(self, order: Order) -> dict[str, nn.Module]:
         """The players by name; their weights are drawn from torch's global generator."""
-        self.check_shape(shape)
-        players: dict[str, nn.Module] = pkgutil.resolve_name(self.builder)(shape, settings)
+        self.check_shape(order.shape)
+        self.check_roles(order.roles)
+        if self.parts:
+            from ganbench.networks.roles import assemble
+
+            return assemble(order, pkgutil.resolve_name(self.parts)(order.shape, order.settings))
+        players: dict[str, nn.Module] = pkgutil.resolve_name(self.builder)(order)
         return players
+
+    def inputs(self, shape: tuple[int, ...], settings: Settings) -> int:
+        """Numbers that G is given for a sample: the latent, the codes of InfoGAN, planes of noise."""
+        codes = int(settings.get("codes_categorical", 0)) + int(settings.get("codes_continuous", 0))
+        planes = sum(size**2 for size in level_sizes(shape)[:-1]) if self.planes else 0
+        return int(settings["latent_dim"]) + codes + planes
+
+    def check_roles(self, roles: Mapping[str, str]) -> None:
+        """SpecError where a player has a role that the network cannot build."""
+        missing = [] if self.parts else [role for role in roles.values() if role not in self.roles]
+        special = [role for role in roles.values() if role in SPECIAL and role not in self.roles]
+        for role in missing or special:
+            fitting = [card.name for card in NETWORKS if role in card.roles or (card.parts and role not in SPECIAL)]
+            raise SpecError(f"network {self.name!r} has no {role!r} player: use {', '.join(fitting)}")
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
         """DataError where the network cannot make samples of this shape."""
@@ -55,77 +85,27 @@ class Network:
             raise DataError(f"network {self.name!r} makes images of {sizes}, the data are {shape[-2]}x{shape[-1]}")
 
 
+SMALLEST_LEVEL = 8
+"""Levels of a pyramid are halved while their images are larger than this."""
+
+
+def level_sizes(shape: tuple[int, ...]) -> list[int]:
+    """Heights of the images of a pyramid's levels, finest first."""
+    sizes = [shape[-1]]
+    while sizes[-1] > SMALLEST_LEVEL:
+        sizes.append(sizes[-1] // 2)
+    return sizes
+
+
+SPECIAL = ("pyramid", "boltzmann")
+"""Roles that no parts make: networks of their own have them."""
+
 AXES = {"points": ("dimensions",), "images": ("channels", "height", "width")}
 
 DEFAULTS = {"points": "mlp", "images": "dcgan-mini"}
 """The network of each kind of data, where the variant has none of its own."""
 
-NETWORKS: Registry[Network] = Registry("network")
-
-NETWORKS.add(
-    Network(
-        name="mlp",
-        kind="points",
-        title="Multilayer perceptrons with ReLU, for points",
-        builder="ganbench.networks.mlp:build",
-        defaults={
-            "width": 64,
-            "depth": 3,
-            "latent_dim": 2,
-            "prior": "normal",
-            "norm": "none",
-            "batch_size": 128,
-            "lr_decay": "linear",
-            "steps": 3000,
-        },
-    )
-)
-
-NETWORKS.add(
-    Network(
-        name="maxout",
-        kind="images",
-        title="The 2014 pair: ReLU generator, maxout discriminator with dropout",
-        builder="ganbench.networks.maxout:build",
-        paper="Goodfellow et al. 2014, Generative adversarial nets (MNIST)",
-        defaults={
-            "width": 1200,
-            "latent_dim": 100,
-            "prior": "uniform_unit",
-            "batch_size": 100,
-            "steps": 25_000,
-        },
-        pixels=(0.0, 1.0),
-    )
-)
-
-_DCGAN: Settings = {"width": 64, "latent_dim": 100, "prior": "uniform", "norm": "batch", "batch_size": 64}
-
-NETWORKS.add(
-    Network(
-        name="dcgan",
-        kind="images",
-        title="Strided convolutions for 28, 32 and 64 pixels",
-        builder="ganbench.networks.dcgan:build",
-        paper="Radford et al. 2016, Unsupervised representation learning with deep convolutional GANs",
-        defaults={**_DCGAN, "steps": 20_000},
-        sizes=(28, 32, 64),
-    )
-)
-
-NETWORKS.add(
-    Network(
-        name="dcgan-mini",
-        kind="images",
-        title="DCGAN of half the width, tuned to a few minutes on two CPU cores",
-        builder="ganbench.networks.dcgan:build",
-        paper="Radford et al. 2016, Unsupervised representation learning with deep convolutional GANs",
-        defaults={**_DCGAN, "width": 32, "steps": 1500},
-        # the papers' rates are for ten times as many steps and more; the leaderboard's network column tells them apart
-        tuned={"lr": 1e-3, "lr_decay": "linear"},
-        sizes=(28, 32, 64),
-    )
-)
+NETWORKS: Registry[Network] = Registry("network", ("ganbench.networks.builtin",))
 
 
 def default_for(kind: str, shape: tuple[int, ...]) -> Network:

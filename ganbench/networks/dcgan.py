@@ -1,59 +1,82 @@
-"""DCGAN (Radford et al. 2016) for square images of 28, 32 and 64 pixels."""
+"""DCGAN (Radford et al. 2016) for square images of 28, 32 and 64 pixels, and its kin with unpooling and pooling."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from torch import nn
 
-from ganbench.networks.layers import BatchNorm, Logits, normalised
+from ganbench.networks.layers import BatchNorm, VirtualBatchNorm, normalised
+from ganbench.networks.parts import Late, Parts, Shape, Trunk, dropout, scaled
 
 INIT_STD = 0.02
 START = {28: 7, 32: 4, 64: 4}
 """Height of the map that the generator starts from and the discriminator ends at."""
 
+G_NORMS = {"batch": BatchNorm, "virtual": VirtualBatchNorm}
 
-def build(shape: tuple[int, ...], settings: Mapping[str, bool | int | float | str]) -> dict[str, nn.Module]:
+
+class Dcgan(Parts):
     """G: project, then double the size and halve the channels, BN and ReLU, tanh. D mirrors it with LeakyReLU .2.
 
     `width` is the number of channels at the largest map; weights N(0, .02), as in the paper.
     """
-    channels, size = shape[0], shape[-1]
-    ups = (size // START[size]).bit_length() - 1
-    widths = [int(settings["width"]) * 2**level for level in range(ups)]  # largest map first
-    generator = _generator(int(settings["latent_dim"]), widths[::-1], START[size], channels)
-    discriminator = _discriminator(channels, widths, START[size], str(settings["norm"]))
-    return {"G": generator, "D": discriminator}
+
+    encoder_norm = "batch"
+
+    def body(self, inputs: int) -> nn.Module:
+        """(n, inputs) → (n, *shape)."""
+        start, widths = START[self.shape[-1]], self._widths()[::-1]
+        norm = G_NORMS.get(str(self.settings.get("g_norm", "batch")))
+        plain = norm is None
+        layers: list[nn.Module] = [nn.Linear(inputs, widths[0] * start**2, bias=plain)]
+        layers += [nn.Unflatten(1, (widths[0], start, start)), *([] if norm is None else [norm(widths[0])]), nn.ReLU()]
+        for narrow, wide in zip(widths[1:], widths, strict=False):
+            layers += [*self._up(wide, narrow, bias=plain), *([] if norm is None else [norm(narrow)]), nn.ReLU()]
+        return nn.Sequential(*layers, *self._up(widths[-1], self.shape[0], bias=True))
+
+    def _up(self, inputs: int, outputs: int, *, bias: bool) -> list[nn.Module]:
+        """Twice the size."""
+        return [nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=bias)]
+
+    def _down(self, inputs: int, outputs: int) -> tuple[nn.Conv2d, list[nn.Module]]:
+        """Half the size: the convolution, and what follows its activation."""
+        return nn.Conv2d(inputs, outputs, 4, 2, 1), []
+
+    def activation(self) -> nn.Module:
+        """To -1..1."""
+        return nn.Tanh()
+
+    def trunk(self, shape: Shape, want: Trunk) -> nn.Module:
+        """Strided convolutions; extra numbers join the features."""
+        layers: list[nn.Module] = []
+        widths = [scaled(width, want) for width in self._widths()]
+        for index, (inputs, width) in enumerate(zip([shape[0], *widths], widths, strict=False)):
+            convolution, after = self._down(inputs, width)
+            layers += [*normalised(convolution, want.norm, inner=index > 0), nn.LeakyReLU(0.2), *after, *dropout(want)]
+        return Late([*layers, nn.Flatten()], widths[-1] * START[shape[-1]] ** 2, want)
+
+    def _widths(self) -> list[int]:
+        """Channels of the maps, the largest map first."""
+        size = self.shape[-1]
+        ups = (size // START[size]).bit_length() - 1
+        return [int(self.settings["width"]) * 2**level for level in range(ups)]
+
+    def initialise(self, player: nn.Module) -> None:
+        """Weights N(0, .02), biases 0, batch norm's scales N(1, .02)."""
+        for name, parameter in player.named_parameters():
+            if name.endswith("bias"):
+                nn.init.zeros_(parameter)
+            elif parameter.dim() > 1:
+                nn.init.normal_(parameter, 0, INIT_STD)
+        for module in player.modules():
+            if isinstance(module, BatchNorm | VirtualBatchNorm):
+                nn.init.normal_(module.weight, 1, INIT_STD)
 
 
-def _generator(latent_dim: int, widths: list[int], start: int, channels: int) -> nn.Module:
-    first = widths[0] * start**2
-    layers: list[nn.Module] = [nn.Linear(latent_dim, first, bias=False), nn.Unflatten(1, (widths[0], start, start))]
-    layers += [BatchNorm(widths[0]), nn.ReLU()]
-    for narrow, wide in zip(widths[1:], widths, strict=False):
-        layers += [nn.ConvTranspose2d(wide, narrow, 4, 2, 1, bias=False), BatchNorm(narrow), nn.ReLU()]
-    layers += [nn.ConvTranspose2d(widths[-1], channels, 4, 2, 1), nn.Tanh()]
-    return _initialised(nn.Sequential(*layers))
+class Unpool(Dcgan):
+    """Unpooling in G (a pixel becomes 2x2, then a 3x3 convolution), average pooling in D, else as DCGAN."""
 
+    def _up(self, inputs: int, outputs: int, *, bias: bool) -> list[nn.Module]:
+        return [nn.Upsample(scale_factor=2, mode="nearest"), nn.Conv2d(inputs, outputs, 3, 1, 1, bias=bias)]
 
-def _discriminator(channels: int, widths: list[int], start: int, norm: str) -> nn.Module:
-    layers: list[nn.Module] = []
-    for index, (inputs, width) in enumerate(zip([channels, *widths], widths, strict=False)):
-        convolution = nn.Conv2d(inputs, width, 4, 2, 1)
-        layers += [*normalised(convolution, norm, inner=index > 0), nn.LeakyReLU(0.2)]
-    last = nn.Linear(widths[-1] * start**2, 1)
-    layers += [nn.Flatten(), *normalised(last, norm, inner=False), Logits()]
-    return _initialised(nn.Sequential(*layers))
-
-
-def _initialised(network: nn.Module) -> nn.Module:
-    """Weights N(0, .02), biases 0, batch norm's scales N(1, .02)."""
-    for name, parameter in network.named_parameters():
-        if name.endswith("bias"):
-            nn.init.zeros_(parameter)
-        elif parameter.dim() > 1:
-            nn.init.normal_(parameter, 0, INIT_STD)
-    for module in network.modules():
-        if isinstance(module, BatchNorm):
-            nn.init.normal_(module.weight, 1, INIT_STD)
-    return network
+    def _down(self, inputs: int, outputs: int) -> tuple[nn.Conv2d, list[nn.Module]]:
+        return nn.Conv2d(inputs, outputs, 3, 1, 1), [nn.AvgPool2d(2)]

@@ -56,8 +56,8 @@ class BatchNorm(nn.Module):
 
 
 @torch.no_grad()
-def standing_statistics(generator: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
-    """A copy of `generator` in eval mode, its batch norms holding the statistics over all latent batches.
+def standing_statistics(generator: nn.Module, batches: Iterable[tuple[Tensor, ...]]) -> nn.Module:
+    """A copy of `generator` in eval mode, its batch norms holding the statistics over all batches of inputs.
 
     Brock et al. 2019 (BigGAN), appendix: the statistics belong to the weights that are sampled, be they the last or
     their moving average. Deeper layers gather while shallower ones still normalise by the batch, as in training.
@@ -69,7 +69,7 @@ def standing_statistics(generator: nn.Module, batches: Iterable[Tensor]) -> nn.M
     if norms:
         copied.train()
         for batch in batches:
-            copied(batch)
+            copied(*batch)
         for norm in norms:
             norm.settle()
     return copied.eval()
@@ -135,12 +135,62 @@ class Maxout(nn.Module):
         return pieces.amax(2)
 
 
-class Logits(nn.Module):
-    """(n, 1, ...) → (n,): the discriminator's last step."""
+class VirtualBatchNorm(nn.Module):
+    """Batch normalisation by a reference batch, which is the first `reference` samples of what it is given.
+
+    A sample's statistics are those of the reference batch and itself. Salimans et al. 2016, section 3.5.
+    """
+
+    def __init__(self, channels: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.eps = eps
+        self.reference = 0
 
     def forward(self, x: Tensor) -> Tensor:
-        """Drop the axes of size one."""
-        return x.flatten()
+        """Normalise each channel of x (n, c) or (n, c, h, w), the reference batch by its own statistics."""
+        axes = list(range(2, x.dim()))
+        means = x.mean(axes, keepdim=True) if axes else x
+        squares = x.square().mean(axes, keepdim=True) if axes else x.square()
+        mean, square = self._with_each(means), self._with_each(squares)
+        shape = (1, -1, *(1,) * len(axes))
+        scale = (square - mean.square() + self.eps).rsqrt() * self.weight.view(shape)
+        return (x - mean) * scale + self.bias.view(shape)
+
+    def _with_each(self, moments: Tensor) -> Tensor:
+        """The mean of moments over the reference batch, and for other samples over it and themselves."""
+        n = self.reference
+        total = moments[:n].sum(0, keepdim=True)
+        others = (total + moments[n:]) / (n + 1)
+        return torch.cat([(total / n).expand_as(moments[:n]), others])
+
+
+class MinibatchDiscrimination(nn.Module):
+    """(n, features) → (n, features + kernels): how near each sample is to the others of its batch.
+
+    o_i = Σ_{j≠i} exp(-‖M_i - M_j‖₁) for each of `kernels` linear maps M to `dimensions`. Salimans et al. 2016, 3.2.
+    """
+
+    def __init__(self, features: int, kernels: int, dimensions: int) -> None:
+        super().__init__()
+        self.maps = nn.Parameter(torch.randn(features, kernels * dimensions) / features**0.5)
+        self.kernels = kernels
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features with their closeness after them."""
+        return torch.cat([features, closeness((features @ self.maps).unflatten(1, (self.kernels, -1)))], 1)
+
+
+def closeness(m: Tensor) -> Tensor:
+    """m (n, kernels, dimensions) → o (n, kernels), o_i = Σ_{j≠i} exp(-‖m_i - m_j‖₁)."""
+    distances = (m[:, None] - m[None]).abs().sum(3)
+    return torch.exp(-distances).sum(1) - 1  # each is at distance 0 of itself
+
+
+def one_hot(y: Tensor, classes: int) -> Tensor:
+    """Classes (n,) as float32 (n, classes). torch's own reads the largest class, which vmap cannot."""
+    return (y[:, None] == torch.arange(classes, device=y.device)).float()
 
 
 def normalised(layer: nn.Linear | nn.Conv2d, norm: str, *, inner: bool = True) -> list[nn.Module]:

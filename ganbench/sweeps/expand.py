@@ -12,8 +12,9 @@ from ganbench.errors import SpecError, UnknownNameError
 from ganbench.networks import NETWORKS
 from ganbench.rng import derive
 from ganbench.spec import Range, RunSpec, Scalar, SweepSpec
-from ganbench.training.settings import choose_network, hypers, real_run, resolve
+from ganbench.training.settings import choose_network, hypers, real_run, resolve, switches_on
 from ganbench.variants.base import VARIANTS, Variant
+from ganbench.variants.hypers import TRAINER
 
 Configuration = dict[str, Scalar]
 Choices = Mapping[str, Scalar | list[Scalar] | Range]
@@ -22,7 +23,8 @@ Choices = Mapping[str, Scalar | list[Scalar] | Range]
 def expand(spec: SweepSpec) -> list[RunSpec]:
     """Every run of the sweep once, each data set's real-data row first; faults in any of them are errors now.
 
-    A setting applies to the variants and networks that have it; one that none has is an UnknownNameError.
+    A setting applies to the variants and networks that have it; one that none has is an UnknownNameError. A switch that
+    some of the variants have on by themselves (the penalty of WGAN-GP) applies to those alone.
     """
     runs: dict[str, RunSpec] = {}
     unused = set(spec.set)
@@ -32,12 +34,20 @@ def expand(spec: SweepSpec) -> list[RunSpec]:
             chosen = choose_network(variant, dataset, network).name
             known = hypers(variant, NETWORKS.get(chosen))
             unused -= known.keys()
-            choices = {key: value for key, value in spec.set.items() if key in known}
+            theirs = _switches_of_others(spec, variant, dataset, network)
+            choices = {key: value for key, value in spec.set.items() if key in known.keys() - theirs}
             for run in _runs(spec, variant, dataset, chosen, choices):
                 runs.setdefault(run.id, run)
     if unused:
         raise UnknownNameError("setting", sorted(unused)[0], _all_settings(spec))
     return list(runs.values())
+
+
+def _switches_of_others(spec: SweepSpec, variant: Variant, dataset: Dataset, network: str | None) -> set[str]:
+    """Switches that others of the sweep's variants have on by themselves, and this one has not."""
+    cards = [VARIANTS.get(name) for name in spec.variants]
+    on = {card.name: switches_on(card, choose_network(card, dataset, network)) for card in cards}
+    return set().union(*on.values()) - on[variant.name]
 
 
 def _runs(spec: SweepSpec, variant: Variant, dataset: Dataset, network: str, choices: Choices) -> Iterator[RunSpec]:
@@ -95,5 +105,6 @@ def cost(run: RunSpec) -> float:
     if run.variant not in VARIANTS:
         return math.inf  # the real-data row makes the reference statistics that the others wait for
     phases = VARIANTS.get(run.variant).phases
-    repeats = (phase.repeat if isinstance(phase.repeat, int) else int(run.settings[phase.repeat]) for phase in phases)
+    settings = {hyper.name: hyper.default for hyper in TRAINER} | run.settings
+    repeats = (phase.repeat if isinstance(phase.repeat, int) else int(settings[phase.repeat]) for phase in phases)
     return float(run.steps * sum(repeats))

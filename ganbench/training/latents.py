@@ -1,21 +1,42 @@
-"""The prior: how latents are drawn."""
+"""The prior: how latents, and the codes that follow them, are drawn."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
+from torch.nn import functional as F
 
-from ganbench.spec import Scalar
+
+def latents(n: int, h: Mapping[str, Any], generator: Generator) -> Tensor:
+    """z of shape (n, inputs) on the generator's device, from the prior that settings name.
+
+    Its last numbers are InfoGAN's codes where the run has them: a class as one-hot, then numbers of U(-1, 1).
+    """
+    classes, numbers = int(h.get("codes_categorical", 0)), int(h.get("codes_continuous", 0))
+    z = _prior(n, int(h["inputs"]) - classes - numbers, str(h["prior"]), generator)
+    if not classes + numbers:
+        return z
+    codes = [_uniform((n, numbers), generator)]
+    if classes:
+        drawn = torch.randint(classes, (n,), generator=generator, device=generator.device)
+        codes.insert(0, F.one_hot(drawn, classes).float())
+    return torch.cat([z, *codes], 1)
 
 
-def latents(n: int, settings: Mapping[str, Scalar], generator: Generator) -> Tensor:
-    """z of shape (n, latent_dim) on the generator's device, from the prior that `settings` name."""
-    shape = (n, int(settings["latent_dim"]))
-    if settings["prior"] == "normal":
+def _prior(n: int, dimensions: int, prior: str, generator: Generator) -> Tensor:
+    shape = (n, dimensions)
+    if prior == "normal":
         return torch.randn(shape, generator=generator, device=generator.device)
-    bound = math.sqrt(3) if settings["prior"] == "uniform_unit" else 1.0
+    if prior == "uniform_positive":
+        return torch.rand(shape, generator=generator, device=generator.device)
+    return _uniform(shape, generator, math.sqrt(3) if prior == "uniform_unit" else 1.0)
+
+
+def _uniform(shape: tuple[int, int], generator: Generator, bound: float = 1.0) -> Tensor:
+    """U(-bound, bound)."""
     z = torch.rand(shape, generator=generator, device=generator.device)
     return z.mul_(2 * bound).sub_(bound)

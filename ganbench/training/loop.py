@@ -16,7 +16,6 @@ from ganbench.spec import RunSpec, Status
 from ganbench.training.latents import latents
 from ganbench.training.state import RunState, new_state
 from ganbench.training.step import Turns
-from ganbench.variants.base import VARIANTS
 
 CHECK_EVERY = 100
 """Steps between two looks at whether all is finite: the only host syncs of the loop but checkpoints."""
@@ -63,9 +62,9 @@ def _run(
 ) -> Status:
     spec = state.spec
     pixels = NETWORKS.get(spec.network).pixels
-    data = minibatches(dataset, spec.seed, int(spec.settings["batch_size"]), state.device, pixels, root)
-    turns = Turns(spec, VARIANTS.get(spec.variant), state.players, data)
-    window = torch.zeros(CHECK_EVERY, len(turns.variant.phases), device=state.device)
+    data = minibatches(dataset, spec.seed, int(state.h["batch_size"]), state.device, pixels, root)
+    turns = state.turns(data)
+    window = torch.zeros(CHECK_EVERY, len(state.shares), device=state.device)
     started = time.perf_counter() - state.seconds
     with torch.random.fork_rng(devices=[state.device] if state.device.type == "cuda" else []):
         while state.step < spec.steps:
@@ -100,7 +99,7 @@ def _advance(state: RunState, turns: Turns, window: Tensor) -> None:
 def _average(state: RunState) -> None:
     """The exponential moving average of G's weights."""
     if state.ema is not None:
-        state.ema.lerp_(state.players["G"].weights, 1 - float(state.spec.settings["ema"]))
+        state.ema.lerp_(state.players["G"].weights, 1 - float(state.h["ema"]))
 
 
 def _first_bad(state: RunState, window: Tensor) -> int | None:
@@ -119,13 +118,20 @@ def _first_bad(state: RunState, window: Tensor) -> int | None:
 @torch.no_grad()
 def _record(state: RunState, turns: Turns, losses: Tensor) -> None:
     """Write a point of the curves: losses, mean raw outputs D(x) and D(G(z)), gradient norms. No host sync."""
+    outputs = _outputs(state, turns) if "D(x)" in state.columns else []
+    norms = [trainee.gradient.norm() for share in state.shares for trainee in share.trainees]
+    step = torch.tensor(float(state.step + 1), device=state.device)
+    state.curves[state.step // state.curve_every] = torch.stack([step, *losses, *outputs, *norms])
+
+
+def _outputs(state: RunState, turns: Turns) -> list[Tensor]:
+    """Means of D on the step's first minibatch and on fresh samples."""
     discriminator = state.players["D"].network
     noise = rng.stream(state.spec.seed, "curves", state.step, state.device)
     kept = [(buffer, buffer.clone()) for buffer in discriminator.buffers()]  # spectral norm's u must not move
-    z = latents(turns.data.batch_size, state.spec.settings, noise)
-    outputs = [turns.nets.D(turns.data.batch(state.step)).mean(), turns.nets.D(turns.nets.G(z)).mean()]
+    nets = turns.nets(state.step)
+    z = latents(turns.data.batch_size, state.h, noise)
+    outputs = [nets.D(turns.data.batch(state.step)).mean(), nets.D(nets.G(z)).mean()]
     for buffer, value in kept:
         buffer.copy_(value)
-    norms = [state.players[name].gradient.norm() for name in turns.variant.players]
-    step = torch.tensor(float(state.step + 1), device=state.device)
-    state.curves[state.step // state.curve_every] = torch.stack([step, *losses, *outputs, *norms])
+    return outputs

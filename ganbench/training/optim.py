@@ -1,7 +1,7 @@
-"""Optimisers as pairs of pure rules, init and update, over one flat vector of parameters.
+"""Optimisers as pairs of pure functions, init and update, over one flat vector of parameters.
 
-A rule writes the new parameters and its state in place and reads the gradient; nothing is hidden in it. `step`
-counts from 1.
+A rule gives the step to be added to the weights, and its next state; nothing is changed in place, so that a player
+can look through the steps of another (unrolled GANs). `step` counts from 1.
 """
 
 from __future__ import annotations
@@ -18,42 +18,41 @@ State = dict[str, Tensor]
 Settings = Mapping[str, Scalar]
 ADAM_EPS = 1e-8
 RMSPROP_EPS = 1e-8
+TINY = 1e-30
+"""Under a root, so that its derivative at 0 is finite; no float32 gradient worth a step is that small."""
 
 
 @dataclass(frozen=True)
 class Optimizer:
-    """init(weights) → state; update(weights, gradient, state, step, lr, settings) in place."""
+    """init(weights) → state; update(gradient, state, step, lr, settings) → (what to add to the weights, state)."""
 
     init: Callable[[Tensor], State]
-    update: Callable[[Tensor, Tensor, State, int, float, Settings], None]
+    update: Callable[[Tensor, State, int, float, Settings], tuple[Tensor, State]]
 
 
 def _moments(*names: str) -> Callable[[Tensor], State]:
     return lambda weights: {name: torch.zeros_like(weights) for name in names}
 
 
-def _adam(weights: Tensor, gradient: Tensor, state: State, step: int, lr: float, h: Settings) -> None:
+def _adam(gradient: Tensor, state: State, step: int, lr: float, h: Settings) -> tuple[Tensor, State]:
     """Kingma and Ba 2015, algorithm 1."""
     beta1, beta2 = float(h["beta1"]), float(h["beta2"])
-    mean, square = state["mean"], state["square"]
-    mean.lerp_(gradient, 1 - beta1)
-    square.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
-    root = square.sqrt().mul_((1 - beta2**step) ** -0.5).add_(ADAM_EPS)
-    weights.addcdiv_(mean, root, value=-lr / (1 - beta1**step))
+    mean = state["mean"].lerp(gradient, 1 - beta1)
+    square = (state["square"] * beta2).addcmul(gradient, gradient, value=1 - beta2)
+    root = (square + TINY).sqrt() * (1 - beta2**step) ** -0.5 + ADAM_EPS
+    return mean * (-lr / (1 - beta1**step)) / root, {"mean": mean, "square": square}
 
 
-def _rmsprop(weights: Tensor, gradient: Tensor, state: State, step: int, lr: float, h: Settings) -> None:
+def _rmsprop(gradient: Tensor, state: State, step: int, lr: float, h: Settings) -> tuple[Tensor, State]:
     """Tieleman and Hinton 2012; ε outside the root, as in torch.optim.RMSprop."""
-    square = state["square"]
-    square.mul_(float(h["beta2"])).addcmul_(gradient, gradient, value=1 - float(h["beta2"]))
-    weights.addcdiv_(gradient, square.sqrt().add_(RMSPROP_EPS), value=-lr)
+    square = (state["square"] * float(h["beta2"])).addcmul(gradient, gradient, value=1 - float(h["beta2"]))
+    return gradient * -lr / ((square + TINY).sqrt() + RMSPROP_EPS), {"square": square}
 
 
-def _sgd(weights: Tensor, gradient: Tensor, state: State, step: int, lr: float, h: Settings) -> None:
+def _sgd(gradient: Tensor, state: State, step: int, lr: float, h: Settings) -> tuple[Tensor, State]:
     """Velocity v ← μv - lr g, weights ← weights + v (Sutskever et al. 2013), μ going to its final value linearly."""
-    velocity = state["velocity"]
-    velocity.mul_(momentum(step, h)).add_(gradient, alpha=-lr)
-    weights.add_(velocity)
+    velocity = (state["velocity"] * momentum(step, h)).add(gradient, alpha=-lr)
+    return velocity, {"velocity": velocity}
 
 
 OPTIMIZERS = {
@@ -61,6 +60,25 @@ OPTIMIZERS = {
     "rmsprop": Optimizer(_moments("square"), _rmsprop),
     "sgd": Optimizer(_moments("velocity"), _sgd),
 }
+
+
+def optimistic(rule: Optimizer) -> Optimizer:
+    """Twice the rule's step less its last one. Daskalakis et al. 2018, algorithm 1 (optimistic Adam)."""
+
+    def init(weights: Tensor) -> State:
+        return {**rule.init(weights), "last": torch.zeros_like(weights)}
+
+    def update(gradient: Tensor, state: State, step: int, lr: float, h: Settings) -> tuple[Tensor, State]:
+        found, new = rule.update(gradient, state, step, lr, h)
+        return 2 * found - state["last"], {**new, "last": found}
+
+    return Optimizer(init, update)
+
+
+def chosen(h: Settings) -> Optimizer:
+    """The optimiser that settings name."""
+    rule = OPTIMIZERS[str(h["optimizer"])]
+    return optimistic(rule) if h["optimistic"] else rule
 
 
 def momentum(step: int, h: Settings) -> float:

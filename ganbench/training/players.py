@@ -1,8 +1,9 @@
-"""A player: a network whose parameters are views into one flat vector, with its optimiser's state."""
+"""Players: networks whose parameters are views into one flat vector, and what each phase keeps to train them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,24 +14,32 @@ _ALIGN = 16  # floats: every parameter starts on a 64-byte boundary, which the m
 
 
 class Player:
-    """A network to be trained: `weights` and `gradient` are flat vectors that its parameters are views of."""
+    """A network to be trained. `weights` is a flat vector that its parameters are views of.
 
-    def __init__(self, network: nn.Module, optimizer: Optimizer, *, channels_last: bool = False) -> None:
+    `past` is the mean of its past weights, where historical averaging is on.
+    """
+
+    def __init__(self, network: nn.Module, *, channels_last: bool = False, remembers: bool = False) -> None:
         self.network = network
-        self.optimizer = optimizer
         self.parameters = list(network.parameters())
-        offsets = _offsets(self.parameters)
-        self.weights = torch.zeros(offsets[-1], device=self.parameters[0].device)
-        self.gradient = torch.zeros_like(self.weights)
-        self._gradients = []
-        for parameter, offset in zip(self.parameters, offsets, strict=False):
-            view = _view(self.weights, offset, parameter, channels_last)
+        self._offsets = _offsets(self.parameters)
+        self._channels_last = channels_last
+        self.weights = torch.zeros(self._offsets[-1], device=self.parameters[0].device, dtype=self.parameters[0].dtype)
+        for parameter, view in zip(self.parameters, self.views(self.weights), strict=True):
             view.copy_(parameter.data)
             parameter.data = view
-            self._gradients.append(_view(self.gradient, offset, parameter, channels_last))
-        self.state = optimizer.init(self.weights)
-        self.updates = 0
+        self.past = torch.zeros_like(self.weights) if remembers else None
+        self.remembered = torch.zeros((), device=self.weights.device)
         self.freeze()
+
+    def views(self, flat: Tensor) -> list[Tensor]:
+        """A vector laid out as `weights`, as one tensor a parameter; differentiable."""
+        pairs = zip(self.parameters, self._offsets, strict=False)
+        return [_view(flat, offset, parameter, self._channels_last) for parameter, offset in pairs]
+
+    def named_views(self, flat: Tensor) -> dict[str, Tensor]:
+        """The same by the parameters' names."""
+        return dict(zip((name for name, _ in self.network.named_parameters()), self.views(flat), strict=True))
 
     def freeze(self) -> None:
         """Losses taken now are constant in this player's parameters."""
@@ -42,18 +51,43 @@ class Player:
         for parameter in self.parameters:
             parameter.requires_grad_(True)
 
-    def differentiate(self, loss: Tensor) -> None:
-        """Write d loss / d weights into `gradient`; parameters the loss does not see get zero."""
-        gradients = torch.autograd.grad(loss, self.parameters, materialize_grads=True)
-        torch._foreach_copy_(self._gradients, gradients)
+    def remember(self) -> None:
+        """Take the weights into the mean of past ones."""
+        if self.past is not None:
+            self.remembered += 1
+            self.past.lerp_(self.weights, 1 / self.remembered)
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
-        """Everything that training changes, by name: what a checkpoint holds."""
+        """Everything that training changes, by name, but for the optimisers' states."""
         yield "weights", self.weights
-        for name, moment in self.state.items():
-            yield f"optimizer.{name}", moment
+        if self.past is not None:
+            yield "past", self.past
+            yield "remembered", self.remembered
         for name, buffer in self.network.named_buffers():
             yield f"buffer.{name}", buffer
+
+
+class Trainee:
+    """A player as one phase trains it: its gradient, the optimiser's state, and the number of updates."""
+
+    def __init__(self, player: Player, optimizer: Optimizer) -> None:
+        self.player, self.optimizer = player, optimizer
+        self.gradient = torch.zeros_like(player.weights)
+        self._gradients = player.views(self.gradient)
+        self.state = optimizer.init(player.weights)
+        self.updates = 0
+
+    def receive(self, gradients: tuple[Tensor, ...]) -> None:
+        """Keep the gradients of all parameters."""
+        torch._foreach_copy_(self._gradients, list(gradients))
+
+    def move(self, lr: float, h: Mapping[str, Any]) -> None:
+        """One step of the optimiser along the gradient."""
+        self.updates += 1
+        step, state = self.optimizer.update(self.gradient, self.state, self.updates, lr, h)
+        self.player.weights.add_(step)
+        self.player.remember()
+        self.state = state
 
 
 def _offsets(parameters: list[nn.Parameter]) -> list[int]:

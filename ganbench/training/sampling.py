@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import torch
@@ -22,14 +23,15 @@ class GeneratorSampler:
     """Calling it with n yields n samples in chunks: float32 points (c, d), or uint8 images (c, C, H, W).
 
     The first n samples of a longer draw are the same n. Latents depend on the sampling seed alone, so that all runs
-    are sampled at the same latents. Weights are the moving average where the run kept one; batch norms hold standing
-    statistics of STANDING_BATCHES batches.
+    are sampled at the same latents; a conditional generator's classes are drawn evenly. Weights are the moving
+    average where the run kept one; batch norms hold standing statistics of STANDING_BATCHES batches.
     """
 
     def __init__(self, state: RunState, seed: int = SAMPLING_SEED) -> None:
-        self._settings, self._device, self._seed = state.spec.settings, state.device, seed
+        self._h, self._device, self._seed = state.h, state.device, seed
+        self._classes = int(state.h["classes"]) if state.h.get("conditioning", "none") != "none" else 0
         self._network = NETWORKS.get(state.spec.network)
-        self._generator = _final_generator(state, seed)
+        self._generator = self._final(state)
         self.protocol: dict[str, Scalar] = {
             "generator": "last" if state.ema is None else "ema",
             "sampling_seed": seed,
@@ -40,10 +42,24 @@ class GeneratorSampler:
     def __call__(self, n: int) -> Iterator[Tensor]:
         """Yield n samples."""
         for index, start in enumerate(range(0, n, CHUNK)):
-            noise = rng.stream(self._seed, "sample", index, self._device)
-            with torch.no_grad():
-                samples = self._generator(latents(CHUNK, self._settings, noise))
+            with torch.no_grad(), self._own_stream(index):
+                samples = self._generator(*self._inputs(CHUNK, "sample", index))
             yield self._finish(samples[: n - start])
+
+    def _inputs(self, n: int, purpose: str, index: int) -> tuple[Tensor, ...]:
+        """Latents, and classes for a conditional generator."""
+        noise = rng.stream(self._seed, purpose, index, self._device)
+        z = latents(n, self._h, noise)
+        if not self._classes:
+            return (z,)
+        return z, torch.randint(self._classes, (n,), generator=noise, device=self._device)
+
+    @contextlib.contextmanager
+    def _own_stream(self, index: int) -> Iterator[None]:
+        """For generators that draw themselves, as a Boltzmann machine's chain does."""
+        with torch.random.fork_rng(devices=[self._device] if self._device.type == "cuda" else []):
+            rng.global_generator(self._device).manual_seed(rng.derive(self._seed, "chain", index))
+            yield
 
     def _finish(self, samples: Tensor) -> Tensor:
         if self._network.kind == "points":
@@ -51,18 +67,14 @@ class GeneratorSampler:
         low, high = self._network.pixels
         return ((samples - low) * (255 / (high - low))).round().clamp(0, 255).to(torch.uint8)
 
-
-@torch.no_grad()
-def _final_generator(state: RunState, seed: int) -> torch.nn.Module:
-    player = state.players["G"]
-    size = int(state.spec.settings["batch_size"])
-    last = player.weights.clone()
-    if state.ema is not None:
-        player.weights.copy_(state.ema)
-    batches = (
-        latents(size, state.spec.settings, rng.stream(seed, "standing", index, state.device))
-        for index in range(STANDING_BATCHES)
-    )
-    generator = standing_statistics(player.network, batches)
-    player.weights.copy_(last)
-    return generator
+    @torch.no_grad()
+    def _final(self, state: RunState) -> torch.nn.Module:
+        """A copy of G at the weights that are sampled."""
+        player, size = state.players["G"], int(self._h["batch_size"])
+        last = player.weights.clone()
+        if state.ema is not None:
+            player.weights.copy_(state.ema)
+        batches = (self._inputs(size, "standing", index) for index in range(STANDING_BATCHES))
+        generator = standing_statistics(player.network, batches)
+        player.weights.copy_(last)
+        return generator

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from ganbench.data import Dataset
 from ganbench.errors import SpecError, UnknownNameError
 from ganbench.networks import NETWORKS, Network, default_for
 from ganbench.spec import RunSpec, Scalar, plain
 from ganbench.variants.base import VARIANTS, Hyper, Settings, Variant
-from ganbench.variants.hypers import NETWORK, TRAINER
+from ganbench.variants.hypers import ASSEMBLED, NETWORK, OPTIONAL, TRAINER
 
 REAL = "real"
 """The pseudo-variant that trains nothing and whose samples are training data: the ceiling of every metric."""
@@ -25,9 +26,11 @@ def choose_network(variant: Variant, dataset: Dataset, network: str | None = Non
 
 
 def hypers(variant: Variant, network: Network) -> dict[str, Hyper]:
-    """Every hyperparameter of the pair, by name: the trainer's, the network's and the variant's own."""
-    of_network = [hyper for hyper in NETWORK if hyper.name in network.defaults]
-    return {hyper.name: hyper for hyper in (*TRAINER, *of_network, *variant.hypers)}
+    """Every hyperparameter of the pair, by name: the trainer's, the network's, its players' and the variant's own."""
+    of_network = [hyper for hyper in (*NETWORK, *OPTIONAL) if hyper.name in network.defaults]
+    of_roles = [hyper for role in variant.roles.values() for hyper in ASSEMBLED.get(role, ()) if network.parts]
+    common = {hyper.name: hyper for hyper in (*TRAINER, *of_network, *of_roles)}
+    return {**common, **variant.own_hypers}
 
 
 def defaults(variant: Variant, network: Network) -> dict[str, Scalar]:
@@ -38,6 +41,29 @@ def defaults(variant: Variant, network: Network) -> dict[str, Scalar]:
     for layer in (network.defaults, *presets, network.tuned):
         values |= {name: value for name, value in layer.items() if name in known}
     return values
+
+
+def switches_on(variant: Variant, network: Network) -> set[str]:
+    """The switches that the pair's defaults turn on."""
+    known, values = hypers(variant, network), defaults(variant, network)
+    return {name for name, hyper in known.items() if hyper.switch and not _is_off(hyper, values[name])}
+
+
+def full(spec: RunSpec, dataset: Dataset) -> dict[str, Any]:
+    """Every setting of a run, those too that are off and so not part of its identity; and what follows from the data.
+
+    `inputs` are the numbers G is given for a sample, `pixels` the range of its images (None for points), `classes`
+    those of the data.
+    """
+    network = NETWORKS.get(spec.network)
+    known = hypers(VARIANTS.get(spec.variant), network)
+    values: dict[str, Any] = {name: hyper.default for name, hyper in known.items()} | spec.settings
+    facts = {
+        "classes": dataset.classes,
+        "inputs": network.inputs(dataset.shape, values),
+        "pixels": network.pixels if network.kind == "images" else None,
+    }
+    return values | facts
 
 
 def resolve(
@@ -55,14 +81,16 @@ def resolve(
     card = VARIANTS.get(variant)
     net = choose_network(card, dataset, network)
     _check_fit(card, net, dataset)
-    settings = _override(defaults(card, net), overrides or {}, hypers(card, net))
+    known = hypers(card, net)
+    settings = _override(defaults(card, net), overrides or {}, known)
+    _check_settings(settings, dataset)
     return RunSpec(
         variant=card.name,
         dataset=dataset.name,
         network=net.name,
         seed=seed,
         steps=steps if steps is not None else int(net.defaults["steps"]),
-        settings={name: plain(value) for name, value in settings.items()},
+        settings={name: plain(value) for name, value in settings.items() if not _is_off(known[name], value)},
         versions={"variant": card.version, "network": net.version, "dataset": dataset.version, "training": VERSION},
     )
 
@@ -74,6 +102,25 @@ def real_run(dataset: Dataset) -> RunSpec:
     )
 
 
+_MAY_BE_LEFT_OUT = ("prior", "latent_dim")
+"""Of a variant's presets: a network that has them otherwise is no other method."""
+
+
+def _is_off(hyper: Hyper, value: Scalar) -> bool:
+    return hyper.switch and value == hyper.default
+
+
+def _check_settings(settings: Mapping[str, Scalar], dataset: Dataset) -> None:
+    """SpecError for values that do not go together."""
+    conditional, pack = settings.get("conditioning", "none") != "none", int(settings.get("pack", 1))
+    if conditional and not dataset.classes:
+        raise SpecError(f"data set {dataset.name!r} has no classes to condition on")
+    if conditional and pack > 1:
+        raise SpecError("a packed discriminator cannot be told classes: use pack = 1 or conditioning = 'none'")
+    if int(settings["batch_size"]) % pack:
+        raise SpecError(f"batch_size {settings['batch_size']} is not a multiple of pack {pack}")
+
+
 def _check_fit(variant: Variant, network: Network, dataset: Dataset) -> None:
     if network.kind != dataset.kind:
         fitting = ", ".join(card.name for card in NETWORKS if card.kind == dataset.kind)
@@ -81,7 +128,14 @@ def _check_fit(variant: Variant, network: Network, dataset: Dataset) -> None:
             f"network {network.name!r} is for {network.kind}, "
             f"data set {dataset.name!r} holds {dataset.kind}: use {fitting}"
         )
+    if dataset.kind not in variant.kinds:
+        raise SpecError(f"variant {variant.name!r} is for {' and '.join(variant.kinds)}, {dataset.name!r} holds points")
     network.check_shape(dataset.shape)
+    network.check_roles(variant.roles)
+    known = hypers(variant, network)
+    for name, value in variant.presets.get("", {}).items():
+        if name not in known and name not in _MAY_BE_LEFT_OUT and value != "none":
+            raise SpecError(f"variant {variant.name!r} needs {name}, which network {network.name!r} does not have")
 
 
 def _override(

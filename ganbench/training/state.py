@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ganbench import rng
-from ganbench.data import Dataset
+from ganbench.data import Dataset, Minibatches
 from ganbench.networks import NETWORKS
+from ganbench.networks.parts import Order
 from ganbench.spec import RunSpec
 from ganbench.training import checkpoint
-from ganbench.training.optim import OPTIMIZERS
-from ganbench.training.players import Player
-from ganbench.variants.base import VARIANTS, Variant
+from ganbench.training.game import Game, Share
+from ganbench.training.optim import chosen
+from ganbench.training.players import Player, Trainee
+from ganbench.training.settings import full
+from ganbench.training.step import Turns
+from ganbench.variants.base import VARIANTS, Phase, Variant
 
 CURVE_POINTS = 200
 
@@ -26,7 +32,10 @@ class RunState:
     """Everything about a run that a checkpoint brings back."""
 
     spec: RunSpec
+    h: Mapping[str, Any]  # every setting, also those that are off
     players: dict[str, Player]
+    shares: list[Share]  # phases with what trains their players
+    memory: dict[str, Tensor]  # numbers that phases keep, by name
     ema: Tensor | None
     curves: Tensor  # (points, columns) float32, NaN where not reached
     columns: tuple[str, ...]
@@ -44,23 +53,33 @@ class RunState:
         """Steps between two points of the curves."""
         return curve_every(self.spec.steps)
 
+    def turns(self, data: Minibatches) -> Turns:
+        """What trains this run on minibatches."""
+        game = Game({name: player.network for name, player in self.players.items()})
+        return Turns(game, self.shares, self.memory, self.h, data, seed=self.spec.seed, steps=self.spec.steps)
+
+    def tensors(self) -> Iterator[tuple[str, Tensor]]:
+        """Everything that training changes, by name. The optimisers' states have "optimizer" in theirs."""
+        for name, player in self.players.items():
+            yield from ((f"{name}.{key}", tensor) for key, tensor in player.tensors())
+        for share in self.shares:
+            for name, trainee in share.named():
+                prefix = f"{name}.optimizer.{share.phase.name}"
+                yield from ((f"{prefix}.{key}", tensor) for key, tensor in trainee.state.items())
+        yield from ((f"memory.{name}", value) for name, value in self.memory.items())
+        if self.ema is not None:
+            yield "ema", self.ema
+        yield "curves", self.curves
+
     def save(self, path: Path) -> None:
         """Write the checkpoint; a complete run's has no optimiser state, for nothing will train on from it."""
-        tensors = {
-            f"{name}.{key}": tensor
-            for name, player in self.players.items()
-            for key, tensor in player.tensors()
-            if not (self.complete and key.startswith("optimizer."))
-        }
-        if self.ema is not None:
-            tensors["ema"] = self.ema
-        tensors["curves"] = self.curves
+        tensors = {name: tensor for name, tensor in self.tensors() if not (self.complete and ".optimizer." in name)}
         facts = {
             "run": self.spec.id,
             "step": self.step,
             "seconds": self.seconds,
             "complete": self.complete,
-            "updates": {name: player.updates for name, player in self.players.items()},
+            "updates": [[trainee.updates for trainee in share.trainees] for share in self.shares],
         }
         checkpoint.save(path, tensors, facts)
 
@@ -71,14 +90,15 @@ class RunState:
         if found is None or found[1].get("run") != self.spec.id:
             return False
         tensors, facts = found
-        for name, player in self.players.items():
-            for key, tensor in player.tensors():
-                if f"{name}.{key}" in tensors:
-                    tensor.copy_(tensors[f"{name}.{key}"])
-            player.updates = facts["updates"][name]
-        if self.ema is not None:
-            self.ema.copy_(tensors["ema"])
-        self.curves.copy_(tensors["curves"])
+        ours = dict(self.tensors())
+        wanted = [name for name in ours if not (facts["complete"] and ".optimizer." in name)]
+        if any(name not in tensors for name in wanted):
+            return False  # of an older layout
+        for name in wanted:
+            ours[name].copy_(tensors[name])
+        for share, updates in zip(self.shares, facts["updates"], strict=True):
+            for trainee, count in zip(share.trainees, updates, strict=True):
+                trainee.updates = count
         self.step, self.seconds, self.complete = facts["step"], facts["seconds"], facts["complete"]
         return True
 
@@ -86,22 +106,41 @@ class RunState:
 def new_state(spec: RunSpec, dataset: Dataset, device: torch.device) -> RunState:
     """The state before the first step: weights from the stream (seed, "weights"), the same on every device."""
     variant = VARIANTS.get(spec.variant)
+    h = full(spec, dataset)
     with rng.global_stream(spec.seed, "weights"):
-        networks = NETWORKS.get(spec.network).build(dataset.shape, spec.settings)
-    optimizer = OPTIMIZERS[str(spec.settings["optimizer"])]
+        order = Order(dataset.shape, h, variant.roles, int(h["inputs"]), int(h["classes"]))
+        networks = NETWORKS.get(spec.network).build(order)
     players = {
-        name: Player(network.to(device), optimizer, channels_last=bool(spec.settings["channels_last"]))
+        name: Player(network.to(device), channels_last=bool(h["channels_last"]), remembers=bool(h["historical"]))
         for name, network in networks.items()
     }
     columns = _columns(variant)
-    points = math.ceil(spec.steps / curve_every(spec.steps))
     return RunState(
         spec=spec,
+        h=h,
         players=players,
-        ema=players["G"].weights.clone() if spec.settings["ema"] else None,
-        curves=torch.full((points, len(columns)), torch.nan, device=device),
+        shares=[_share(phase, players, h) for phase in variant.phases],
+        memory=_memory(variant, h, device),
+        ema=players["G"].weights.clone() if h["ema"] else None,
+        curves=torch.full((curve_points(spec.steps), len(columns)), torch.nan, device=device),
         columns=columns,
     )
+
+
+def _share(phase: Phase, players: Mapping[str, Player], h: Mapping[str, Any]) -> Share:
+    return Share(phase, [Trainee(players[name], chosen(h)) for name in phase.names])
+
+
+def _memory(variant: Variant, h: Mapping[str, Any], device: torch.device) -> dict[str, Tensor]:
+    """The first values of the phases' numbers."""
+    first = {name: value for phase in variant.phases for name, value in phase.memory.items()}
+    values = {name: float(h[value]) if isinstance(value, str) else value for name, value in first.items()}
+    return {name: torch.tensor(value, device=device) for name, value in values.items()}
+
+
+def curve_points(steps: int) -> int:
+    """Points of the curves."""
+    return math.ceil(steps / curve_every(steps))
 
 
 def curve_every(steps: int) -> int:
@@ -110,6 +149,13 @@ def curve_every(steps: int) -> int:
 
 
 def _columns(variant: Variant) -> tuple[str, ...]:
-    losses = tuple(f"loss {phase.player}" for phase in variant.phases)
-    norms = tuple(f"gradient norm {name}" for name in variant.players)
-    return ("step", *losses, "D(x)", "D(G(z))", *norms)
+    losses = tuple(f"loss {phase.name}" for phase in variant.phases)
+    outputs = ("D(x)", "D(G(z))") if variant.roles.get("D") == "scores" else ()
+    norms = tuple(f"gradient norm {name}" for phase in variant.phases for name in _norm_names(phase, variant))
+    return ("step", *losses, *outputs, *norms)
+
+
+def _norm_names(phase: Phase, variant: Variant) -> list[str]:
+    """The phase's players; with the phase where a player has several."""
+    several = {name for name in variant.players if sum(name in other.names for other in variant.phases) > 1}
+    return [f"{name} ({phase.name})" if name in several else name for name in phase.names]

@@ -1,5 +1,29 @@
 """Imports every family, so that its variants are registered: one line a family."""
 
-from ganbench.variants import cross_entropy, hinge, least_squares, wasserstein
+from ganbench.variants import (
+    autoencoders,
+    cross_entropy,
+    dbn,
+    divergences,
+    dynamics,
+    hinge,
+    infogan,
+    least_squares,
+    relativistic,
+    stepwise,
+    wasserstein,
+)
 
-__all__ = ["cross_entropy", "hinge", "least_squares", "wasserstein"]
+__all__ = [
+    "autoencoders",
+    "cross_entropy",
+    "dbn",
+    "divergences",
+    "dynamics",
+    "hinge",
+    "infogan",
+    "least_squares",
+    "relativistic",
+    "stepwise",
+    "wasserstein",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ganbench.variants.base import Hyper
 
 TRAINER = (
-    Hyper("optimizer", "adam", "update rule of both players", choices=("adam", "rmsprop", "sgd")),
+    Hyper("optimizer", "adam", "update rule of all players", choices=("adam", "rmsprop", "sgd")),
     Hyper("lr", 2e-4, "learning rate of the generator; the discriminator's is lr * lr_ratio", low=0.0),
     Hyper("lr_ratio", 1.0, "learning rate of the discriminator over that of the generator", low=0.0),
     Hyper("beta1", 0.5, "Adam: decay of the mean of gradients", low=0.0, high=1.0),
@@ -21,6 +21,18 @@ TRAINER = (
     Hyper("batch_size", 64, "samples in a minibatch", low=1),
     Hyper("precision", "fp32", "bf16: forward passes under bfloat16 autocast", choices=("fp32", "bf16")),
     Hyper("channels_last", False, "keep images and convolution weights in NHWC order"),
+    Hyper(
+        "update",
+        "alternating",
+        "players move in turn, all at once, or at once after a look ahead (Gidel et al. 2019)",
+        choices=("alternating", "simultaneous", "extragradient"),
+        switch=True,
+    ),
+    Hyper("n_gen", 1, "generator steps for each discriminator turn", low=1, switch=True),
+    Hyper("optimistic", False, "twice the step less the one before (Daskalakis et al. 2018)", switch=True),
+    Hyper("consensus", 0.0, "γ of consensus optimisation: γ ∇½‖v‖² on all players; 0: off", low=0.0, switch=True),
+    Hyper("unrolled", 0, "D's steps that G looks through (Metz et al. 2017)", low=0, switch=True),
+    Hyper("historical", 0.0, "weight of ‖θ - mean of past θ‖² on all players; 0: off", low=0.0, switch=True),
 )
 
 NETWORK = (
@@ -30,8 +42,8 @@ NETWORK = (
     Hyper(
         "prior",
         "normal",
-        "distribution of z: N(0, 1), U(-1, 1), or U(-√3, √3), which has unit variance",
-        choices=("normal", "uniform", "uniform_unit"),
+        "distribution of z: N(0, 1), U(-1, 1), U(-√3, √3), which has unit variance, or U(0, 1)",
+        choices=("normal", "uniform", "uniform_unit", "uniform_positive"),
     ),
     Hyper(
         "norm",
@@ -41,3 +53,32 @@ NETWORK = (
     ),
 )
 """Hyperparameters a network may have: it has those that it gives a default for."""
+
+CONDITIONING = Hyper(
+    "conditioning",
+    "none",
+    "how players are told the class: joined as one-hot or as a learned embedding, or by projection in D",
+    choices=("none", "concat", "embedding", "projection"),
+    switch=True,
+)
+G_NORM = Hyper(
+    "g_norm", "batch", "normalisation of a convolutional G", choices=("batch", "virtual", "none"), switch=True
+)
+D_WIDTH = Hyper("d_width", 1.0, "width of D over that of G", low=0.0, switch=True)
+D_DROPOUT = Hyper("d_dropout", 0.0, "dropout after D's hidden layers", low=0.0, high=0.99, switch=True)
+PACK = Hyper("pack", 1, "samples that D judges as one (PacGAN)", low=1, switch=True)
+MINIBATCH = Hyper("minibatch_disc", 0, "kernels of minibatch discrimination in D; 0: none", low=0, switch=True)
+D_OUTPUTS = Hyper("d_outputs", 1, "numbers that D gives for a sample", low=1, switch=True)
+
+ASSEMBLED = {
+    "generator": (CONDITIONING,),
+    "scores": (D_WIDTH, D_DROPOUT, PACK, MINIBATCH),
+    "embedding": (D_WIDTH, D_DROPOUT, D_OUTPUTS),
+    "joint": (D_WIDTH, D_DROPOUT),
+    "codes": (D_WIDTH, D_DROPOUT),
+    "autoencoder": (D_WIDTH, D_DROPOUT),
+}
+"""Switches that come with a role, where a network's players are assembled from parts."""
+
+OPTIONAL = (CONDITIONING, G_NORM)
+"""Switches that other networks may have too: those that they give a default for."""

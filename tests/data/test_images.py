@@ -59,7 +59,7 @@ class _Numbered:
 
     def __init__(self, n: int, batch: int, seed: int = 0) -> None:
         images = torch.arange(n, dtype=torch.uint8).view(n, 1, 1, 1)
-        self.data = _Images(images, seed, batch, CPU, (0.0, 255.0))
+        self.data = _Images(images, lambda: images.flatten().long(), seed, batch, CPU, (0.0, 255.0))
 
     def draw(self, index: int) -> list[int]:
         return self.data.batch(index).flatten().int().tolist()
@@ -80,6 +80,26 @@ def test_batches_can_be_entered_anywhere() -> None:
     backwards = _Numbered(50, 8)
     assert [backwards.draw(index) for index in reversed(range(20))][::-1] == forwards
     assert _Numbered(50, 8, seed=1).draw(0) != forwards[0]
+
+
+def test_labels_go_with_their_images() -> None:
+    numbered = _Numbered(50, 8)
+    for draw in range(20):
+        assert numbered.data.labels(draw).tolist() == numbered.draw(draw)
+
+
+def test_images_without_classes_say_so() -> None:
+    images = torch.zeros(4, 1, 2, 2, dtype=torch.uint8)
+    with pytest.raises(DataError, match="these images have no classes"):
+        _Images(images, lambda: None, 0, 2, CPU, (0.0, 1.0)).labels(0)
+
+
+def test_the_class_of_a_point_is_its_mode() -> None:
+    data = minibatches(find("ring"), 0, 500, CPU)
+    points, modes = data.batch(3), data.labels(3)
+    nearest = torch.cdist(points.double(), find("ring").mixture().means).argmin(1)
+    assert torch.equal(nearest, modes)
+    assert (find("ring").classes, find("grid").classes, find("ring:modes=5").classes) == (8, 25, 5)
 
 
 def test_pixels_are_scaled_to_the_networks_range(data_root: Path) -> None:

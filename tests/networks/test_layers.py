@@ -68,7 +68,7 @@ def test_standing_statistics_are_those_of_all_batches() -> None:
     torch.manual_seed(0)
     batches = [torch.randn(8, 3) * (index + 1) + 10 * index for index in range(5)]
     network = nn.Sequential(BatchNorm(3), nn.ReLU())
-    settled = standing_statistics(network, batches)
+    settled = standing_statistics(network, [(batch,) for batch in batches])
     pooled = torch.cat(batches).double()
     mean, variance = settled[0].standing
     assert torch.allclose(mean.double(), pooled.mean(0), rtol=1e-5)

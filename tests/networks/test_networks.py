@@ -10,21 +10,31 @@ from ganbench import rng
 from ganbench.errors import DataError
 from ganbench.networks import NETWORKS, Network, default_for
 from ganbench.networks.layers import BatchNorm
+from ganbench.networks.parts import Order
 
 SMALL = {"width": 8, "latent_dim": 6}
+CONVOLUTIONAL = [(c, s, s) for c in (1, 3) for s in (28, 32, 64)]
 SHAPES = {
     "mlp": [(2,), (5,)],
+    "maxout-toy": [(2,)],
     "maxout": [(1, 28, 28), (3, 10, 10)],
-    "dcgan": [(c, s, s) for c in (1, 3) for s in (28, 32, 64)],
+    "maxout-cgan": [(1, 28, 28)],
+    "dense": [(1, 28, 28), (3, 10, 10)],
+    "dcgan": CONVOLUTIONAL,
     "dcgan-mini": [(1, 28, 28)],
+    "unpool": CONVOLUTIONAL,
+    "resnet": CONVOLUTIONAL,
+    "pyramid": CONVOLUTIONAL,
+    "boltzmann": [(1, 28, 28)],
 }
-CASES = [(card, shape) for card in NETWORKS for shape in SHAPES[card.name]]
+ADVERSARIAL = [card for card in NETWORKS if "scores" in card.roles and card.name != "maxout-cgan"]
+CASES = [(card, shape) for card in ADVERSARIAL for shape in SHAPES[card.name]]
 IDS = [f"{card.name}-{shape}" for card, shape in CASES]
 
 
 def build(card: Network, shape: tuple[int, ...], seed: int = 0, **settings) -> dict[str, nn.Module]:
     with rng.global_stream(seed, "weights"):
-        return card.build(shape, {**card.defaults, **SMALL, **settings})
+        return card.build(Order(shape, {**card.defaults, **SMALL, **settings}))
 
 
 def norms(card: Network) -> list[str]:
@@ -87,10 +97,10 @@ def count(net: nn.Module) -> int:
 def test_the_2014_pair_is_that_of_the_paper() -> None:
     card = NETWORKS.get("maxout")
     with rng.global_stream(0, "weights"):
-        nets = card.build((1, 28, 28), card.defaults)
+        nets = card.build(Order((1, 28, 28), card.defaults))
     assert count(nets["G"]) == 100 * 1200 + 1200 + 1200 * 1200 + 1200 + 1200 * 784 + 784
     assert count(nets["D"]) == 784 * 1200 + 1200 + 240 * 1200 + 1200 + 240 + 1
-    assert [layer.p for layer in nets["D"] if isinstance(layer, nn.Dropout)] == [pytest.approx(0.2), 0.5, 0.5]
+    assert [layer.p for layer in nets["D"].modules() if isinstance(layer, nn.Dropout)] == [pytest.approx(0.2), 0.5, 0.5]
     for net, bound in ((nets["G"], 0.05), (nets["D"], 0.005)):
         widest = max(parameter.abs().max().item() for parameter in net.parameters())
         assert 0.99 * bound < widest <= bound
@@ -99,19 +109,20 @@ def test_the_2014_pair_is_that_of_the_paper() -> None:
 def test_dcgan_is_initialised_as_its_paper_says() -> None:
     card = NETWORKS.get("dcgan")
     with rng.global_stream(0, "weights"):
-        nets = card.build((3, 64, 64), card.defaults)
+        nets = card.build(Order((3, 64, 64), card.defaults))
     weights = torch.cat([p.flatten() for net in nets.values() for p in net.parameters() if p.dim() > 1])
     assert weights.std().item() == pytest.approx(0.02, rel=0.01)
-    assert [layer.out_channels for layer in nets["D"] if isinstance(layer, nn.Conv2d)] == [64, 128, 256, 512]
-    kinds = [type(layer) for layer in nets["D"]]
+    layers = list(nets["D"].trunk.layers)
+    assert [layer.out_channels for layer in layers if isinstance(layer, nn.Conv2d)] == [64, 128, 256, 512]
+    kinds = [type(layer) for layer in layers]
     assert kinds.count(BatchNorm) == 3  # not on the input layer
-    assert not isinstance(nets["D"][1], BatchNorm)
-    assert [type(layer) for layer in nets["G"]][-2:] == [nn.ConvTranspose2d, nn.Tanh]
+    assert kinds[1] is not BatchNorm
+    assert [type(nets["G"].body[-1]), type(nets["G"].activation)] == [nn.ConvTranspose2d, nn.Tanh]
 
 
 def test_sizes_that_no_stack_makes() -> None:
     with pytest.raises(DataError, match="network 'dcgan' makes images of 28x28, 32x32, 64x64, the data are 30x30"):
-        NETWORKS.get("dcgan").build((1, 30, 30), {})
+        NETWORKS.get("dcgan").build(Order((1, 30, 30), {}))
     assert default_for("images", (1, 30, 30)).name == "maxout"
     assert default_for("images", (3, 32, 32)).name == "dcgan-mini"
     assert default_for("points", (2,)).name == "mlp"

@@ -12,6 +12,7 @@ from ganbench import rng
 from ganbench.errors import DataError, UnknownNameError
 from ganbench.networks import NETWORKS
 from ganbench.networks.layers import NORMS, BatchNorm, SpectralNorm, normalised, standing_statistics
+from ganbench.networks.parts import Order
 from ganbench.variants.base import Batch
 from ganbench.variants.penalties import gradient_penalty
 
@@ -21,7 +22,8 @@ CASES = [("mlp", (2,)), ("dcgan", (1, 28, 28))]
 def critic(name: str, shape: tuple[int, ...], norm: str, seed: int = 0) -> nn.Module:
     card = NETWORKS.get(name)
     with rng.global_stream(seed, "weights"):
-        return card.build(shape, {**card.defaults, "width": 8, "latent_dim": 6, "norm": norm})["D"].double()
+        settings = {**card.defaults, "width": 8, "latent_dim": 6, "norm": norm}
+        return card.build(Order(shape, settings))["D"].double()
 
 
 def points(shape: tuple[int, ...]) -> torch.Tensor:
@@ -100,7 +102,7 @@ def test_spectral_gradient_treats_u_and_v_as_constants() -> None:
 def test_standing_statistics_do_not_cancel_and_count_by_size() -> None:
     """Means 10,000 standard deviations from 0, and batches of two sizes: the exact pooled statistics, 1e-3."""
     batches = [torch.randn(n, 3, generator=rng.stream(0, "z", n)) + 1e4 + offset for n, offset in ((64, 5), (8, -5))]
-    mean, variance = standing_statistics(nn.Sequential(BatchNorm(3)), batches)[0].standing
+    mean, variance = standing_statistics(nn.Sequential(BatchNorm(3)), [(batch,) for batch in batches])[0].standing
     pooled = torch.cat(batches).double()
     assert torch.allclose(mean.double(), pooled.mean(0), rtol=1e-7)
     assert torch.allclose(variance.double(), pooled.var(0, correction=0), rtol=1e-3)
@@ -119,4 +121,4 @@ def test_unknown_norm_is_not_none() -> None:
 @pytest.mark.parametrize(("name", "shape"), [("mlp", (1, 28, 28)), ("dcgan", (2,)), ("maxout", (2,))])
 def test_a_network_refuses_the_other_kind_of_data(name: str, shape: tuple[int, ...]) -> None:
     with pytest.raises(DataError, match=f"network '{name}' is for"):
-        NETWORKS.get(name).build(shape, NETWORKS.get(name).defaults)
+        NETWORKS.get(name).build(Order(shape, NETWORKS.get(name).defaults))

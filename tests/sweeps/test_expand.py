@@ -28,6 +28,13 @@ def test_a_setting_goes_to_the_variants_that_have_it() -> None:
     ]  # fmt: skip
 
 
+def test_a_switch_that_no_variant_has_on_goes_to_all() -> None:
+    runs = expand(sweep(set={"r1": [0.0, 1.0]}, seeds=1))
+    assert [(run.variant, run.settings.get("r1")) for run in runs[1:]] == [
+        ("ns", None), ("ns", 1), ("wgan-gp", None), ("wgan-gp", 1),
+    ]  # fmt: skip
+
+
 def test_equal_configurations_are_one_run() -> None:
     assert len(expand(sweep(set={"lr": [1, 1.0]}, seeds=1))) == 3
 

@@ -22,19 +22,49 @@ SMALL = {"width": 4, "latent_dim": 8, "batch_size": 16}
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("pictures") / "pictures.npz"
-    np.savez(path, images=np.random.default_rng(0).integers(0, 256, (100, 28, 28), dtype=np.uint8))
+    images = np.random.default_rng(0).integers(0, 256, (100, 28, 28), dtype=np.uint8)
+    np.savez(path, images=images, labels=np.arange(100) % 4)
     return str(path)
+
+
+OWN_NETWORK = {"lapgan": "pyramid", "dbn": "boltzmann"}
+WITHOUT = ("began", "conopt", "dragan", "r1", "r3gan", "wgan-gp")
+"""Variants whose penalty, second order or autoencoder wants no batch norm in D."""
 
 
 @pytest.mark.parametrize("name", [card.name for card in VARIANTS])
 def test_every_variant_trains_the_convolutional_nets(name: str, pictures: str) -> None:
-    data = find(pictures)
-    of = resolve(name, data, steps=3, network="dcgan", overrides=SMALL)
-    assert of.settings["norm"] == {"wgan-gp": "none", "sngan": "spectral", "hinge": "spectral"}.get(name, "batch")
+    data, network = find(pictures), OWN_NETWORK.get(name, "dcgan")
+    of = resolve(name, data, steps=3, network=network, overrides=SMALL)
+    norm = "spectral" if name in ("sngan", "hinge") else "none" if name in WITHOUT else "batch"
+    assert of.settings.get("norm", "batch") == norm
     status, state = train(of, data)
     assert status is Status.COMPLETED
     images = torch.cat(list(GeneratorSampler(state)(20)))
     assert (images.shape, images.dtype) == ((20, 1, 28, 28), torch.uint8)
+
+
+@pytest.mark.parametrize("network", ["dense", "maxout", "unpool", "resnet"])
+@pytest.mark.parametrize("name", ["ns", "cgan", "infogan", "bigan", "aae", "began", "gran", "cvae"])
+def test_every_role_is_made_by_every_assembled_network(name: str, network: str, pictures: str) -> None:
+    data = find(pictures)
+    small = {key: value for key, value in SMALL.items() if network != "maxout" or key != "width"}
+    of = resolve(name, data, steps=2, network=network, overrides=small)
+    status, state = train(of, data)
+    assert status is Status.COMPLETED
+    assert next(iter(GeneratorSampler(state)(3))).shape == (3, 1, 28, 28)
+
+
+@pytest.mark.parametrize("how", ["concat", "embedding", "projection"])
+@pytest.mark.parametrize("network", ["dcgan", "maxout-cgan"])
+def test_classes_are_told_in_every_way(how: str, network: str, pictures: str) -> None:
+    data = find(pictures)
+    small = SMALL if network == "dcgan" else {"batch_size": 16, "width": 16}
+    status, state = train(
+        resolve("cgan", data, steps=2, network=network, overrides={**small, "conditioning": how}), data
+    )
+    assert status is Status.COMPLETED
+    assert next(iter(GeneratorSampler(state)(3))).shape == (3, 1, 28, 28)
 
 
 @pytest.mark.parametrize("settings", [{"network": "dcgan"}, {"network": "maxout"}], ids=str)
@@ -60,7 +90,7 @@ def test_dropout_is_another_one_each_step(pictures: str) -> None:
     nets = {}
     for steps in (1, 2):
         of = resolve("ns", data, steps=steps, network="maxout", overrides={"batch_size": 16, "lr": 0.0, "lr_min": 0.0})
-        nets[steps] = train(of, data)[1].players["D"].gradient.clone()
+        nets[steps] = train(of, data)[1].shares[0].trainees[0].gradient.clone()
     assert not torch.equal(nets[1], nets[2])  # same weights, other data and other dropout
 
 

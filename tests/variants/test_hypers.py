@@ -44,4 +44,6 @@ def test_cards_are_complete(card) -> None:
     assert card.family
     assert str(card.year) in card.paper
     assert card.doc.endswith(".")
-    assert card.players == ("D", "G")
+    assert card.equation
+    assert card.oracle
+    assert set(card.players) == card.roles.keys()
