@@ -13,15 +13,22 @@ from ganbench.lazy import attach
 if TYPE_CHECKING:
     from ganbench import data, metrics, testing
     from ganbench.api import leaderboard, sweep
+    from ganbench.data.base import register_mixture
     from ganbench.metrics.samples import evaluate
+    from ganbench.networks import NETWORKS, Network
+    from ganbench.networks.parts import Order, Parts
     from ganbench.variants import VARIANTS, Batch, Hyper, Phase, Variant, discriminator, generator, variant
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "NETWORKS",
     "VARIANTS",
     "Batch",
     "Hyper",
+    "Network",
+    "Order",
+    "Parts",
     "Phase",
     "Variant",
     "data",
@@ -30,6 +37,7 @@ __all__ = [
     "generator",
     "leaderboard",
     "metrics",
+    "register_mixture",
     "sweep",
     "testing",
     "variant",
@@ -50,6 +58,11 @@ _api = attach(
         "Hyper": "ganbench.variants",
         "discriminator": "ganbench.variants",
         "generator": "ganbench.variants",
+        "NETWORKS": "ganbench.networks",
+        "Network": "ganbench.networks",
+        "Order": "ganbench.networks.parts",
+        "Parts": "ganbench.networks.parts",
+        "register_mixture": "ganbench.data.base",
     },
 )
 

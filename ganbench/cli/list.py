@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ganbench.errors import nearest
 from ganbench.registry import load_file
+
+if TYPE_CHECKING:
+    from ganbench.networks import Network
+    from ganbench.variants import Variant
 
 KINDS = ("variants", "datasets", "networks", "metrics", "features", "samplers", "executors")
 
@@ -33,29 +39,48 @@ def command(kind: str | None, form: str, load: tuple[Path, ...]) -> None:
         click.echo(_table(rows) + ("" if kind else "\n"))
 
 
+def ordered_variants() -> list[Variant]:
+    """Every variant, families together, each in the order of its years."""
+    from ganbench.variants import VARIANTS
+
+    return sorted(VARIANTS, key=lambda card: (card.family, card.year, card.name))
+
+
+def default_networks(card: Variant) -> dict[str, str]:
+    """The network of each kind of data that the variant can be trained on, where none is asked for."""
+    from ganbench.networks import DEFAULTS
+
+    return {kind: card.networks.get(kind, DEFAULTS[kind]) for kind in card.kinds}
+
+
+def short(paper: str) -> str:
+    """Authors and year: "Im et al. 2016, Generating images ..." → "Im et al. 2016"."""
+    found = re.match(r".*?\b\d{4}\b", paper)
+    return found[0] if found else paper
+
+
 def _rows(kind: str) -> list[dict[str, str]]:
     """The cards of a kind as rows of plain text. No card needs torch."""
     if kind == "variants":
-        from ganbench.variants import VARIANTS
-
         return [
             {
                 "name": card.name,
                 "family": card.family,
                 "year": str(card.year),
-                "players": " ".join(sorted(card.players)),
-                "networks": ", ".join(f"{key}: {value}" for key, value in _networks(card.networks).items()),
+                "players": " ".join(card.roles),
+                "networks": ", ".join(f"{key}: {value}" for key, value in default_networks(card).items()),
                 "paper": card.paper,
             }
-            for card in VARIANTS
+            for card in ordered_variants()
         ]
     return _rows_of_parts(kind)
 
 
-def _networks(own: object) -> dict[str, str]:
-    from ganbench.networks import DEFAULTS
+def _roles(card: Network) -> str:
+    """What its players can be: parts are assembled to any role but those that no parts make."""
+    from ganbench.networks.base import SPECIAL
 
-    return {**DEFAULTS, **(own if isinstance(own, dict) else {})}
+    return f"all but {', '.join(SPECIAL)}" if card.parts else ", ".join(card.roles)
 
 
 def _rows_of_parts(kind: str) -> list[dict[str, str]]:
@@ -66,7 +91,16 @@ def _rows_of_parts(kind: str) -> list[dict[str, str]]:
     if kind == "networks":
         from ganbench.networks import NETWORKS
 
-        return [{"name": card.name, "kind": card.kind, "title": card.title, "paper": card.paper} for card in NETWORKS]
+        return [
+            {
+                "name": card.name,
+                "kind": card.kind,
+                "roles": _roles(card),
+                "paper": card.paper,
+                "title": card.title,
+            }
+            for card in NETWORKS
+        ]
     if kind == "metrics":
         from ganbench.metrics import METRICS
 
@@ -87,8 +121,10 @@ def _rows_of_parts(kind: str) -> list[dict[str, str]]:
 
 
 def _table(rows: list[dict[str, str]]) -> str:
+    """Columns as wide as what they hold, papers by their short names."""
     if not rows:
         return "(none)"
+    rows = [{key: short(value) if key == "paper" else value for key, value in row.items()} for row in rows]
     columns = list(rows[0])
     widths = [max(len(column), *(len(row[column]) for row in rows)) for column in columns]
     lines = [[column.upper() for column in columns], *([row[column] for column in columns] for row in rows)]

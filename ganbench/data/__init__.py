@@ -8,11 +8,22 @@ from ganbench.data.base import DATASETS, Dataset, find
 from ganbench.lazy import attach
 
 if TYPE_CHECKING:
-    from ganbench.data.batches import Minibatches, minibatches
+    from ganbench.data.batches import Minibatches, held_out, minibatches
     from ganbench.data.mixtures import Mixture, grid, ring
     from ganbench.data.real import real_samples
 
-__all__ = ["DATASETS", "Dataset", "Minibatches", "Mixture", "find", "grid", "minibatches", "real_samples", "ring"]
+__all__ = [
+    "DATASETS",
+    "Dataset",
+    "Minibatches",
+    "Mixture",
+    "find",
+    "grid",
+    "held_out",
+    "minibatches",
+    "real_samples",
+    "ring",
+]
 
 __getattr__ = attach(
     __name__,
@@ -20,6 +31,7 @@ __getattr__ = attach(
         "Minibatches": "ganbench.data.batches",
         "Mixture": "ganbench.data.mixtures",
         "grid": "ganbench.data.mixtures",
+        "held_out": "ganbench.data.batches",
         "minibatches": "ganbench.data.batches",
         "real_samples": "ganbench.data.real",
         "ring": "ganbench.data.mixtures",

@@ -69,7 +69,7 @@ class Dataset:
                 self.images(split, root)
 
     def _arrays(self, split: str, root: Path | None) -> tuple[Tensor, Tensor | None]:
-        from ganbench.data import files, images, stacked
+        from ganbench.data import faces, files, images, stacked
 
         if self.kind != "images":
             raise DataError(f"{self.name} holds points: it has no splits")
@@ -77,7 +77,8 @@ class Dataset:
             raise UnknownNameError(f"split of {self.name}", split, self.splits)
         if self.path:
             return files.load(self.path, split)
-        return stacked.load(split, root) if self.name == stacked.NAME else images.load(self.name, split, root)
+        special = {stacked.NAME: stacked.load, faces.NAME: faces.load}.get(self.name)
+        return special(split, root) if special else images.load(self.name, split, root)
 
 
 DATASETS: Registry[Dataset] = Registry("dataset")
@@ -100,12 +101,22 @@ def _images(name: str, title: str, source: str, shape: tuple[int, int, int], cla
 
 _points("ring", "Gaussians on a circle", "Lin et al. 2018, PacGAN", modes=8, radius=1.0, std=0.01)
 _points("grid", "Gaussians on a square grid", "Lin et al. 2018, PacGAN", side=5, spacing=2.0, std=0.05)
+_points(
+    "mog1200",
+    "Gaussians in subspaces of 700 of 1200 dimensions",
+    "Srivastava et al. 2017, VEEGAN",
+    modes=10,
+    dimensions=1200,
+    inner=700,
+    std=1.0,
+)
 _images("mnist", "Handwritten digits", "LeCun et al. 1998", (1, 28, 28))
 _images("fashion_mnist", "Clothing", "Xiao et al. 2017", (1, 28, 28))
 _images("kmnist", "Cursive Japanese characters", "Clanuwat et al. 2018", (1, 28, 28))
 _images("stacked_mnist", "Three digits as red, green and blue", "Metz et al. 2017", (3, 28, 28), classes=1000)
 _images("cifar10", "Small colour photographs, 10 classes", "Krizhevsky 2009", (3, 32, 32))
 _images("cifar100", "Small colour photographs, 100 classes", "Krizhevsky 2009", (3, 32, 32), classes=100)
+_images("tfd", "Toronto faces, from a user's own .mat file", "Susskind et al. 2010", (1, 48, 48), classes=0)
 _images("svhn", "House numbers", "Netzer et al. 2011", (3, 32, 32))
 
 
@@ -142,8 +153,8 @@ def _with_parameters(card: Dataset, text: str) -> Dataset:
     values = {**card.parameters, **given}
     changed = {key: value for key, value in sorted(given.items()) if value != card.parameters[key]}
     name = ":".join([card.name, *(f"{key}={_plain(value)}" for key, value in changed.items())])
-    classes = _modes(card.name, values)
-    return Dataset(name, card.kind, card.shape, card.title, card.source, card.version, classes, parameters=values)
+    classes, shape = _modes(card.name, values), (int(values.get("dimensions", 2)),)
+    return Dataset(name, card.kind, shape, card.title, card.source, card.version, classes, parameters=values)
 
 
 def _number(card: Dataset, key: str, text: str) -> float:

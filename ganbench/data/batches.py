@@ -34,22 +34,20 @@ class Minibatches(Protocol):
 class _Points:
     """Fresh samples of a mixture for each draw."""
 
-    def __init__(self, dataset: Dataset, seed: int, batch_size: int, device: torch.device) -> None:
+    def __init__(self, dataset: Dataset, seed: int, batch_size: int, device: torch.device, purpose: str) -> None:
         mixture = dataset.mixture()
         self.batch_size, self.device, self.shape, self._seed = batch_size, device, dataset.shape, seed
-        self._means = mixture.means.to(device, torch.float32)
-        self._std = mixture.std
+        self._purpose = purpose
+        self._modes, self._points = mixture.modes, mixture.on(device)
         self._generator = torch.Generator(device)
 
     def batch(self, draw: int) -> Tensor:
-        index = self.labels(draw)
-        points = torch.randn(self.batch_size, *self.shape, generator=self._generator, device=self.device)
-        return torch.add(self._means[index], points, alpha=self._std)
+        return self._points(self.labels(draw), self._generator)
 
     def labels(self, draw: int) -> Tensor:
         """The mode of each point."""
-        noise = self._generator.manual_seed(rng.derive(self._seed, "data", draw))
-        return torch.randint(len(self._means), (self.batch_size,), generator=noise, device=self.device)
+        noise = self._generator.manual_seed(rng.derive(self._seed, self._purpose, draw))
+        return torch.randint(self._modes, (self.batch_size,), generator=noise, device=self.device)
 
 
 class _Images:
@@ -112,6 +110,26 @@ def minibatches(
 ) -> Minibatches:
     """The training data of a run: images of the `train` split, or fresh points of the mixture."""
     if dataset.kind == "points":
-        return _Points(dataset, seed, batch_size, device)
+        return _Points(dataset, seed, batch_size, device, "data")
     images = dataset.images("train", root)
     return _Images(images, lambda: dataset.labels("train", root), seed, batch_size, device, pixels)
+
+
+def held_out(
+    dataset: Dataset,
+    seed: int,
+    batch_size: int,
+    device: torch.device,
+    pixels: tuple[float, float] = (-1.0, 1.0),
+    root: Path | None = None,
+) -> Minibatches | None:
+    """Data that do not train: fresh points, or images of the `valid` split; None where that has not a minibatch."""
+    if dataset.kind == "points":
+        return _Points(dataset, seed, batch_size, device, "held out")
+    try:
+        images = dataset.images("valid", root)
+    except DataError:  # too few images for a split of their own
+        return None
+    if len(images) < batch_size:
+        return None
+    return _Images(images, lambda: dataset.labels("valid", root), seed, batch_size, device, pixels)

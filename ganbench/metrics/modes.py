@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from ganbench.data import Mixture
 
-SIGMAS = 3.0
 CHUNK = 4096
 RESAMPLES = 200
 
@@ -37,9 +36,9 @@ class ModeCoverage:
 def mode_coverage(samples: ArrayLike | Tensor, mixture: Mixture) -> ModeCoverage:
     """Mode coverage of points (n, d). Srivastava et al. 2017 (VEEGAN), Lin et al. 2018 (PacGAN).
 
-    A sample is of high quality when it is closer than 3 σ to its nearest mode; a mode is captured when it is the
-    nearest of at least one such sample. KL(histogram of those over modes ‖ uniform), and the Jensen–Shannon
-    divergence of the two. True 2-D data have 98.889 % of high quality: more is under-dispersion, not quality.
+    A sample is of high quality when it is closer than 3 σ (`mixture.reach`) to its nearest mode; a mode is captured
+    when it is the nearest of at least one such sample. KL(histogram of those over modes ‖ uniform), and the
+    Jensen–Shannon divergence of the two. True 2-D data have 98.889 % of high quality: more is under-dispersion, not quality.
     """
     x = rows(samples, "points")
     if x.shape[1] != mixture.means.shape[1]:
@@ -53,7 +52,7 @@ def _histogram(points: Tensor, mixture: Mixture) -> Tensor:
     means = mixture.means.to(points.device)
     squares = (points.double()[:, None] - means[None]).square().sum(2)
     nearest, mode = squares.min(1)
-    good = nearest < (SIGMAS * mixture.std) ** 2
+    good = nearest < mixture.reach**2
     return torch.bincount(mode[good], minlength=len(means)).cpu()
 
 
@@ -129,7 +128,8 @@ class _Coverage:
 
 
 def _protocol(context: Context) -> dict[str, Scalar]:
-    return {"sigmas": SIGMAS}
+    mixture = context.dataset.mixture()
+    return {"sigmas": round(mixture.reach / mixture.std, 3)}
 
 
 METRICS.add(

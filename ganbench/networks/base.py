@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ganbench.errors import DataError, SpecError
 from ganbench.registry import Registry
@@ -13,7 +13,7 @@ from ganbench.registry import Registry
 if TYPE_CHECKING:
     from torch import nn
 
-    from ganbench.networks.parts import Order
+    from ganbench.networks.parts import Order, Parts, Shape
 
 Value = bool | int | float | str
 Settings = Mapping[str, Value]
@@ -23,9 +23,10 @@ Settings = Mapping[str, Value]
 class Network:
     """A family of networks for one kind of data.
 
-    `parts` names a class of networks.parts.Parts, from which the players of every role are assembled; or `builder`
-    names a function of an Order that gives the players by name: G maps latents (n, inputs) to (n, *shape), D maps
-    (n, *shape) to logits (n,); `roles` are those that it can build. `defaults` are the settings the network has, and
+    `parts` is a class of networks.parts.Parts, from which the players of every role are assembled; or `builder` is a
+    function of an Order that gives the players by name: G maps latents (n, inputs) to (n, *shape), D maps (n, *shape)
+    to logits (n,); `roles` are those that it can build. Either may be given by its dotted name, "module:name", which
+    is imported when something is built: so the built-in ones do not load torch. `defaults` are the settings the network has, and
     the trainer's that its paper gives; among them `steps`, the length of a run. `sizes` are the image heights it can
     make (empty: any); `pixels` is the range of G's output. `tuned` are settings of its own that win over a variant's
     presets: a network that has some is not any paper's protocol. `planes`: a plane of noise for each level of an
@@ -35,8 +36,8 @@ class Network:
     name: str
     kind: str  # "points" or "images"
     title: str
-    parts: str = ""
-    builder: str = ""
+    parts: str | Callable[[Shape, Settings], Parts] = ""
+    builder: str | Callable[[Order], dict[str, nn.Module]] = ""
     roles: tuple[str, ...] = ("generator", "scores")
     defaults: Settings = field(default_factory=dict)
     paper: str = ""
@@ -57,8 +58,8 @@ class Network:
         if self.parts:
             from ganbench.networks.roles import assemble
 
-            return assemble(order, pkgutil.resolve_name(self.parts)(order.shape, order.settings))
-        players: dict[str, nn.Module] = pkgutil.resolve_name(self.builder)(order)
+            return assemble(order, _found(self.parts)(order.shape, order.settings))
+        players: dict[str, nn.Module] = _found(self.builder)(order)
         return players
 
     def inputs(self, shape: tuple[int, ...], settings: Settings) -> int:
@@ -83,6 +84,11 @@ class Network:
         if self.sizes and (shape[-1] not in self.sizes or shape[-2] != shape[-1]):
             sizes = ", ".join(f"{size}x{size}" for size in self.sizes)
             raise DataError(f"network {self.name!r} makes images of {sizes}, the data are {shape[-2]}x{shape[-1]}")
+
+
+def _found(maker: str | Callable[..., Any]) -> Callable[..., Any]:
+    """What is given itself, or by its dotted name."""
+    return pkgutil.resolve_name(maker) if isinstance(maker, str) else maker
 
 
 SMALLEST_LEVEL = 8

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from ganbench import rng
-from ganbench.data import Dataset, minibatches
+from ganbench.data import Dataset, Minibatches, held_out, minibatches
 from ganbench.networks import NETWORKS
 from ganbench.spec import RunSpec, Status
+from ganbench.training import estimates
 from ganbench.training.latents import latents
-from ganbench.training.state import RunState, new_state
+from ganbench.training.state import OUTPUTS, RunState, new_state
 from ganbench.training.step import Turns
 
 CHECK_EVERY = 100
@@ -64,11 +65,12 @@ def _run(
     pixels = NETWORKS.get(spec.network).pixels
     data = minibatches(dataset, spec.seed, int(state.h["batch_size"]), state.device, pixels, root)
     turns = state.turns(data)
+    held = held_out(dataset, spec.seed, data.batch_size, state.device, pixels, root)
     window = torch.zeros(CHECK_EVERY, len(state.shares), device=state.device)
     started = time.perf_counter() - state.seconds
     with torch.random.fork_rng(devices=[state.device] if state.device.type == "cuda" else []):
         while state.step < spec.steps:
-            _advance(state, turns, window)
+            _advance(state, turns, held, window)
             state.seconds = time.perf_counter() - started
             stop = pulse is not None and pulse.beat(state.step)
             due = state.step % every == 0
@@ -85,13 +87,13 @@ def _run(
     return Status.COMPLETED
 
 
-def _advance(state: RunState, turns: Turns, window: Tensor) -> None:
+def _advance(state: RunState, turns: Turns, held: Minibatches | None, window: Tensor) -> None:
     step = state.step
     losses = torch.stack(turns.turn(step))
     window[step % CHECK_EVERY] = losses
     _average(state)
     if step % state.curve_every == 0:
-        _record(state, turns, losses)
+        _record(state, turns, held, losses)
     state.step += 1
 
 
@@ -116,22 +118,27 @@ def _first_bad(state: RunState, window: Tensor) -> int | None:
 
 
 @torch.no_grad()
-def _record(state: RunState, turns: Turns, losses: Tensor) -> None:
-    """Write a point of the curves: losses, mean raw outputs D(x) and D(G(z)), gradient norms. No host sync."""
-    outputs = _outputs(state, turns) if "D(x)" in state.columns else []
+def _record(state: RunState, turns: Turns, held: Minibatches | None, losses: Tensor) -> None:
+    """Write a point of the curves: losses, what D says of held-out data, gradient norms. No host sync."""
+    outputs = _outputs(state, turns, held) if OUTPUTS[0] in state.columns else []
     norms = [trainee.gradient.norm() for share in state.shares for trainee in share.trainees]
     step = torch.tensor(float(state.step + 1), device=state.device)
     state.curves[state.step // state.curve_every] = torch.stack([step, *losses, *outputs, *norms])
 
 
-def _outputs(state: RunState, turns: Turns) -> list[Tensor]:
-    """Means of D on the step's first minibatch and on fresh samples."""
+def _outputs(state: RunState, turns: Turns, held: Minibatches | None) -> list[Tensor]:
+    """Means of D on a minibatch and on fresh samples, and estimates from them; NaN where there are no held-out data.
+
+    Means are of training data there.
+    """
     discriminator = state.players["D"].network
     noise = rng.stream(state.spec.seed, "curves", state.step, state.device)
     kept = [(buffer, buffer.clone()) for buffer in discriminator.buffers()]  # spectral norm's u must not move
-    nets = turns.nets(state.step)
-    z = latents(turns.data.batch_size, state.h, noise)
-    outputs = [nets.D(turns.data.batch(state.step)).mean(), nets.D(nets.G(z)).mean()]
+    data = held or turns.data
+    nets = turns.nets(data, state.step)
+    real = nets.D(data.batch(state.step))
+    fake = nets.D(nets.G(latents(data.batch_size, state.h, noise)))
     for buffer, value in kept:
         buffer.copy_(value)
-    return outputs
+    nothing = [real.new_full((), torch.nan) for _ in estimates.NAMES]
+    return [real.mean(), fake.mean(), *(nothing if held is None else estimates.estimates(real, fake))]

@@ -17,6 +17,7 @@ from ganbench.networks import NETWORKS
 from ganbench.networks.parts import Order
 from ganbench.spec import RunSpec
 from ganbench.training import checkpoint
+from ganbench.training.estimates import NAMES
 from ganbench.training.game import Game, Share
 from ganbench.training.optim import chosen
 from ganbench.training.players import Player, Trainee
@@ -25,6 +26,8 @@ from ganbench.training.step import Turns
 from ganbench.variants.base import VARIANTS, Phase, Variant
 
 CURVE_POINTS = 200
+OUTPUTS = ("D(x)", "D(G(z))", *NAMES)
+"""Columns of the curves where D scores samples."""
 
 
 @dataclass
@@ -150,7 +153,7 @@ def curve_every(steps: int) -> int:
 
 def _columns(variant: Variant) -> tuple[str, ...]:
     losses = tuple(f"loss {phase.name}" for phase in variant.phases)
-    outputs = ("D(x)", "D(G(z))") if variant.roles.get("D") == "scores" else ()
+    outputs = OUTPUTS if variant.roles.get("D") == "scores" else ()
     norms = tuple(f"gradient norm {name}" for phase in variant.phases for name in _norm_names(phase, variant))
     return ("step", *losses, *outputs, *norms)
 

@@ -126,15 +126,16 @@ class Turns:
         eps = torch.rand(n, generator=noise, device=device) if "eps" in fields else None
         shape = (2, n, *self.data.shape)
         normal = torch.randn(shape, generator=noise, device=device) if "noise" in fields else None
-        return Batch(real, z, eps, normal, self._classes(draw))
+        y = self.data.labels(draw) if self._conditional else None
+        return Batch(real, z, eps, normal, y)
 
-    def _classes(self, draw: int) -> Tensor | None:
-        return self.data.labels(draw) if self.h.get("conditioning", "none") != "none" else None
+    @property
+    def _conditional(self) -> bool:
+        return self.h.get("conditioning", "none") != "none"
 
-    def nets(self, draw: int) -> Any:
-        """The players, knowing the classes of minibatch `draw` where the run is conditional."""
-        y = self._classes(draw)
-        return self.game.nets if y is None else self.game.told(y)
+    def nets(self, data: Minibatches, draw: int) -> Any:
+        """The players, knowing the classes of a minibatch where the run is conditional."""
+        return self.game.told(data.labels(draw)) if self._conditional else self.game.nets
 
     def _rate(self, phase: Phase, step: int) -> float:
         rate = learning_rate(step, self.steps, self.h)

@@ -76,3 +76,30 @@ def test_bad_names(name: str, error: type[Exception], message: str) -> None:
     with pytest.raises(error) as caught:
         find(name)
     assert message in str(caught.value)
+
+
+def test_points_in_subspaces_lie_where_the_protocol_says() -> None:
+    """True points are 26.44 ± .71 σ from their mode, and inside its subspace; 5 standard errors of 2,000 points."""
+    mixture = find("mog1200").mixture()
+    index = torch.arange(2_000) % 10
+    points = mixture.on(torch.device("cpu"))(index, torch.Generator().manual_seed(0)).double()
+    offsets = points - mixture.means[index]
+    radii = offsets.norm(dim=1)
+    assert radii.mean().item() == pytest.approx(26.448, abs=5 * 0.707 / 2_000**0.5)
+    assert radii.std().item() == pytest.approx(0.707, rel=0.1)
+    inside = torch.stack([mixture.bases[mode].T @ offset for mode, offset in zip(index, offsets, strict=True)])
+    torch.testing.assert_close(inside.norm(dim=1), radii, rtol=1e-4, atol=1e-4)
+    assert mixture.reach == pytest.approx(28.58, abs=0.01)
+    with pytest.raises(DataError, match="no density"):
+        mixture.log_prob(points)
+
+
+def test_true_points_in_subspaces_are_of_high_quality() -> None:
+    """The ceiling: three deviations of the distance, about 99.87 %."""
+    from ganbench.metrics import mode_coverage
+
+    mixture = find("mog1200").mixture()
+    found = mode_coverage(mixture.sample(2_500, seed=1), mixture)
+    assert found.modes == 10
+    assert 99.4 < found.high_quality <= 100
+    assert find("mog1200:modes=3:inner=20:dimensions=40").shape == (40,)

@@ -14,6 +14,7 @@ from ganbench import rng
 from ganbench.data import find, minibatches
 from ganbench.spec import RunSpec, Status
 from ganbench.training import checkpoint
+from ganbench.training.estimates import NAMES
 from ganbench.training.loop import train
 from ganbench.training.sampling import GeneratorSampler
 from ganbench.training.settings import resolve
@@ -201,8 +202,9 @@ def test_a_complete_checkpoint_is_not_trained_again(tmp_path: Path, monkeypatch:
 
 def test_curves_hold_losses_outputs_and_norms() -> None:
     _, state = run(spec(steps=400))
-    assert state.columns == ("step", "loss D", "loss G", "D(x)", "D(G(z))", "gradient norm D", "gradient norm G")
-    assert state.curves.shape == (200, 7)
+    outputs = ("D(x)", "D(G(z))", *NAMES)
+    assert state.columns == ("step", "loss D", "loss G", *outputs, "gradient norm D", "gradient norm G")
+    assert state.curves.shape == (200, 11)
     assert state.curves.isfinite().all()
     assert state.curves[:, 0].tolist() == list(range(1, 400, 2))
 
