@@ -105,7 +105,7 @@ def stays_finite(name: str, dataset: str, settings: Mapping[str, Scalar]) -> Non
     assert status is Status.COMPLETED, f"{name}: {status} at step {state.step}"
 
 
-def _started(name: str, dataset: str, settings: Mapping[str, Scalar]) -> tuple[RunState, Turns]:
+def started(name: str, dataset: str, settings: Mapping[str, Scalar]) -> tuple[RunState, Turns]:
     """A run before its first step."""
     spec, data = _spec(name, dataset, settings), find(dataset)
     state = new_state(spec, data, torch.device("cpu"))
@@ -115,7 +115,7 @@ def _started(name: str, dataset: str, settings: Mapping[str, Scalar]) -> tuple[R
 
 def trains_its_players_only(name: str, dataset: str, settings: Mapping[str, Scalar]) -> None:
     """A phase changes its own players and no other, as often as it says; all else stays as it was."""
-    state, turns = _started(name, dataset, settings)
+    state, turns = started(name, dataset, settings)
     for index, (share, repeat) in enumerate(zip(state.shares, turns.repeats, strict=True)):
         phase = share.phase
         before = {player: state.players[player].weights.clone() for player in state.players}
@@ -132,7 +132,7 @@ def learns(name: str, dataset: str, settings: Mapping[str, Scalar]) -> None:
     """The loss of the first phase falls when its players alone are trained, where it is an objective."""
     if not VARIANTS.get(name).objective:
         return
-    _, turns = _started(name, dataset, {**settings, "lr": 1e-3})
+    _, turns = started(name, dataset, {**settings, "lr": 1e-3})
     losses = [float(turns.play(0, step, 1)) for step in range(200)]
     first, last = sum(losses[:20]) / 20, sum(losses[-20:]) / 20
     players = turns.shares[0].phase.name
@@ -141,7 +141,7 @@ def learns(name: str, dataset: str, settings: Mapping[str, Scalar]) -> None:
 
 def stacks(name: str, dataset: str, settings: Mapping[str, Scalar]) -> None:
     """The gradients of two runs taken as one, by vmap over weights and batches, are those of each alone."""
-    state, turns = _started(name, dataset, {**settings, "batch_size": 8})
+    state, turns = started(name, dataset, {**settings, "batch_size": 8})
     turns.game.eval()  # without dropout, and with spectral norm's vectors held
     weights = {key: torch.stack([player.weights, 1.1 * player.weights]) for key, player in state.players.items()}
     for index, share in enumerate(turns.shares):

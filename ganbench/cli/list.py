@@ -54,7 +54,7 @@ def default_networks(card: Variant) -> dict[str, str]:
 
 
 def short(paper: str) -> str:
-    """Authors and year: "Im et al. 2016, Generating images ..." → "Im et al. 2016"."""
+    """Authors and year of the first work: "Im et al. 2016, Generating images ..." → "Im et al. 2016"."""
     found = re.match(r".*?\b\d{4}\b", paper)
     return found[0] if found else paper
 

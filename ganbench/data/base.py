@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -85,14 +87,55 @@ DATASETS: Registry[Dataset] = Registry("dataset")
 
 
 def _points(name: str, title: str, source: str, **parameters: float) -> None:
-    shape = (int(parameters.get("dimensions", 2)),)
-    classes = _modes(name, parameters)
+    shape, classes = _facts(name, parameters)
     DATASETS.add(Dataset(name, "points", shape, title, source, classes=classes, parameters=parameters))
 
 
-def _modes(name: str, parameters: Mapping[str, float]) -> int:
-    """The classes of points are the modes that they come from."""
-    return int(parameters["side"]) ** 2 if name == "grid" else int(parameters["modes"])
+_OWN: set[str] = set()
+"""Names of users' mixtures, whose parameters do not say how many modes they have: those are counted."""
+
+
+def _facts(name: str, parameters: Mapping[str, float]) -> tuple[tuple[int], int]:
+    """Shape and classes of a mixture. The classes of points are the modes that they come from."""
+    if name in _OWN:
+        from ganbench.data import mixtures
+
+        return _counted(mixtures.of(name, parameters))
+    modes = int(parameters["side"]) ** 2 if name == "grid" else int(parameters["modes"])
+    return (int(parameters.get("dimensions", 2)),), modes
+
+
+def _counted(mixture: Mixture) -> tuple[tuple[int], int]:
+    modes, dimensions = mixture.means.shape
+    return (dimensions,), modes
+
+
+def register_mixture(
+    name: str, function: Callable[..., Mixture], *, title: str = "", source: str = "own", version: Value = 1
+) -> Dataset:
+    """Register a mixture of one's own, which is found as `name`, or as `name:parameter=value` with others changed.
+
+    `function` returns a `ganbench.data.Mixture` with means (modes, dimensions). Its parameters are those that the
+    data set has; each has a default, a number above 0, and is a whole number where the default is one. Raise
+    `version` when the same parameters give other points, or old results will be taken for new ones.
+    """
+    from ganbench.data import mixtures
+
+    if not re.fullmatch(r"[\w-]+", name):  # commas, colons and slashes mean something where data sets are named
+        raise SpecError(f"a data set's name is letters, digits, '_' and '-', got {name!r}")
+    parameters = {key: _default(name, parameter) for key, parameter in inspect.signature(function).parameters.items()}
+    shape, classes = _counted(function(**parameters))
+    card = DATASETS.add(Dataset(name, "points", shape, title or name, source, version, classes, parameters))
+    mixtures.add(name, function)
+    _OWN.add(name)
+    return card
+
+
+def _default(name: str, parameter: inspect.Parameter) -> float:
+    value = parameter.default
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf:
+        return value
+    raise SpecError(f"{name}: {parameter.name} needs a default that is a number above 0")
 
 
 def _images(name: str, title: str, source: str, shape: tuple[int, int, int], classes: int = 10) -> None:
@@ -153,7 +196,7 @@ def _with_parameters(card: Dataset, text: str) -> Dataset:
     values = {**card.parameters, **given}
     changed = {key: value for key, value in sorted(given.items()) if value != card.parameters[key]}
     name = ":".join([card.name, *(f"{key}={_plain(value)}" for key, value in changed.items())])
-    classes, shape = _modes(card.name, values), (int(values.get("dimensions", 2)),)
+    shape, classes = _facts(card.name, values)
     return Dataset(name, card.kind, shape, card.title, card.source, card.version, classes, parameters=values)
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ganbench import rng
-from ganbench.errors import DataError
+from ganbench.errors import DataError, SpecError
 
 SIGMAS = 3.0
 """Standard deviations from its mode within which a sample is of high quality."""
@@ -145,6 +145,12 @@ def _count(value: int, name: str) -> int:
 
 
 FAMILIES: dict[str, Callable[..., Mixture]] = {"ring": ring, "grid": grid, "mog1200": subspaces}
+
+
+def add(family: str, function: Callable[..., Mixture]) -> None:
+    """A family of a user's own; SpecError where the name is another's, since results are stored under names."""
+    if FAMILIES.setdefault(family, function) is not function:
+        raise SpecError(f"mixture {family!r} is already registered: give yours another name")
 
 
 def of(family: str, parameters: Mapping[str, Any]) -> Mixture:

@@ -74,7 +74,7 @@ class Toy:
         **settings: Any,
     ) -> None:
         known = (*TRAINER, *(hyper for phase in phases for hyper in phase.hypers))
-        facts: dict[str, Any] = {"inputs": 1, "prior": "normal", "pixels": None, "classes": 0}
+        facts: dict[str, Any] = {"inputs": 1, "prior": "normal", "pixels": None, "classes": 0, "scale": 0}
         plain: dict[str, Any] = {"optimizer": "sgd", "lr": 0.2}
         self.h: dict[str, Any] = {hyper.name: hyper.default for hyper in known} | facts | plain | settings
         self.players = {"G": Player(Point(theta)), "D": Player(Slope(psi))}

@@ -38,7 +38,8 @@ def mode_coverage(samples: ArrayLike | Tensor, mixture: Mixture) -> ModeCoverage
 
     A sample is of high quality when it is closer than 3 σ (`mixture.reach`) to its nearest mode; a mode is captured
     when it is the nearest of at least one such sample. KL(histogram of those over modes ‖ uniform), and the
-    Jensen–Shannon divergence of the two. True 2-D data have 98.889 % of high quality: more is under-dispersion, not quality.
+    Jensen–Shannon divergence of the two. True 2-D data have 98.889 % of high quality: more is under-dispersion, not
+    quality.
     """
     x = rows(samples, "points")
     if x.shape[1] != mixture.means.shape[1]:

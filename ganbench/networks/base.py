@@ -25,12 +25,12 @@ class Network:
 
     `parts` is a class of networks.parts.Parts, from which the players of every role are assembled; or `builder` is a
     function of an Order that gives the players by name: G maps latents (n, inputs) to (n, *shape), D maps (n, *shape)
-    to logits (n,); `roles` are those that it can build. Either may be given by its dotted name, "module:name", which
-    is imported when something is built: so the built-in ones do not load torch. `defaults` are the settings the network has, and
-    the trainer's that its paper gives; among them `steps`, the length of a run. `sizes` are the image heights it can
+    to logits (n,); `roles` are those that it can build. Either may be a dotted name, "module:name", which is imported
+    when something is built: a card need not load torch. `defaults` are the settings the network has, and the
+    trainer's that its paper gives; among them `steps`, the length of a run. `sizes` are the image heights it can
     make (empty: any); `pixels` is the range of G's output. `tuned` are settings of its own that win over a variant's
     presets: a network that has some is not any paper's protocol. `planes`: a plane of noise for each level of an
-    image pyramid follows the latent.
+    image pyramid follows the latent. `scale`: the latent is an image of a `scale`-th of the size (0: it is not).
     """
 
     name: str
@@ -45,6 +45,7 @@ class Network:
     pixels: tuple[float, float] = (-1.0, 1.0)
     tuned: Settings = field(default_factory=dict)
     planes: bool = False
+    scale: int = 0
     version: int = 1
 
     def __post_init__(self) -> None:
@@ -63,7 +64,9 @@ class Network:
         return players
 
     def inputs(self, shape: tuple[int, ...], settings: Settings) -> int:
-        """Numbers that G is given for a sample: the latent, the codes of InfoGAN, planes of noise."""
+        """Numbers that G is given for a sample: the latent, the codes of InfoGAN, planes of noise; or a small image."""
+        if self.scale:
+            return shape[0] * (shape[1] // self.scale) * (shape[2] // self.scale)
         codes = int(settings.get("codes_categorical", 0)) + int(settings.get("codes_continuous", 0))
         planes = sum(size**2 for size in level_sizes(shape)[:-1]) if self.planes else 0
         return int(settings["latent_dim"]) + codes + planes
@@ -103,7 +106,7 @@ def level_sizes(shape: tuple[int, ...]) -> list[int]:
     return sizes
 
 
-SPECIAL = ("pyramid", "boltzmann")
+SPECIAL = ("pyramid", "boltzmann", "upscaler")
 """Roles that no parts make: networks of their own have them."""
 
 AXES = {"points": ("dimensions",), "images": ("channels", "height", "width")}

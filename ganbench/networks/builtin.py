@@ -170,6 +170,27 @@ NETWORKS.add(
 
 NETWORKS.add(
     Network(
+        name="srresnet",
+        kind="images",
+        title="Residual blocks and pixel shuffling: from images of a quarter of the size",
+        builder="ganbench.networks.srresnet:build",
+        roles=("upscaler", "scores"),
+        paper="Ledig et al. 2017, Photo-realistic single image super-resolution (SRResNet)",
+        defaults={
+            "width": 64,
+            "depth": 16,
+            "prior": "low_resolution",
+            "norm": "batch",
+            "batch_size": 16,
+            "steps": 10_000,
+        },
+        sizes=_CONVOLUTIONAL,
+        scale=4,
+    )
+)
+
+NETWORKS.add(
+    Network(
         name="boltzmann",
         kind="images",
         title="Stacked restricted Boltzmann machines",

@@ -56,8 +56,8 @@ class _Discriminator(nn.Module):
 
 def build(order: Order) -> dict[str, nn.Module]:
     """G and D, which both are told the class; weights U(±.05)."""
-    if order.settings.get("conditioning", "none") == "none":
-        raise SpecError("network 'maxout-cgan' is told classes: use it with a conditional variant (cgan)")
+    if order.settings.get("conditioning", "none") != "concat":
+        raise SpecError("network 'maxout-cgan' is told classes as one-hot: use cgan, with conditioning = 'concat'")
     players: dict[str, nn.Module] = {"G": _Generator(order), "D": _Discriminator(order)}
     for player in players.values():
         for module in player.modules():

@@ -93,7 +93,7 @@ def _train_and_score(task: Task, dataset: Dataset, pulse: Pulse | None) -> RunRe
     scores: tuple[Score, ...] = ()
     seconds = 0.0
     if status is Status.COMPLETED:
-        sampler = GeneratorSampler(state)
+        sampler = GeneratorSampler(state, dataset, task.root)
         scores, seconds = _score(task, dataset, sampler, sampler.protocol)
         _draw_samples(task, dataset, sampler)
     _draw_curves(task, state)

@@ -38,5 +38,5 @@ def jensen_shannon(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def wasserstein(real: Tensor, fake: Tensor) -> Tensor:
-    """E D(x) - E D(G(z)): the Wasserstein distance times D's slope, D being a critic. Arjovsky et al. 2017, equation 3."""
+    """E D(x) - E D(G(z)): the Wasserstein distance times the slope of a critic D. Arjovsky et al. 2017, equation 3."""
     return real.mean() - fake.mean()

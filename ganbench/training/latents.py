@@ -27,6 +27,11 @@ def latents(n: int, h: Mapping[str, Any], generator: Generator) -> Tensor:
     return torch.cat([z, *codes], 1)
 
 
+def small_images(images: Tensor, scale: int) -> Tensor:
+    """Images (n, c, h, w) as latents: means over scale x scale pixels, flat (n, c h w / scale²)."""
+    return F.avg_pool2d(images, scale).flatten(1)
+
+
 def _prior(n: int, dimensions: int, prior: str, generator: Generator) -> Tensor:
     shape = (n, dimensions)
     if prior == "normal":

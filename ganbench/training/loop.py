@@ -14,7 +14,6 @@ from ganbench.data import Dataset, Minibatches, held_out, minibatches
 from ganbench.networks import NETWORKS
 from ganbench.spec import RunSpec, Status
 from ganbench.training import estimates
-from ganbench.training.latents import latents
 from ganbench.training.state import OUTPUTS, RunState, new_state
 from ganbench.training.step import Turns
 
@@ -137,7 +136,7 @@ def _outputs(state: RunState, turns: Turns, held: Minibatches | None) -> list[Te
     data = held or turns.data
     nets = turns.nets(data, state.step)
     real = nets.D(data.batch(state.step))
-    fake = nets.D(nets.G(latents(data.batch_size, state.h, noise)))
+    fake = nets.D(nets.G(turns.latents(data, state.step, noise)))
     for buffer, value in kept:
         buffer.copy_(value)
     nothing = [real.new_full((), torch.nan) for _ in estimates.NAMES]

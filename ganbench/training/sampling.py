@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from ganbench import rng
+from ganbench.data import Dataset
+from ganbench.errors import DataError
 from ganbench.networks import NETWORKS, standing_statistics
 from ganbench.spec import Scalar
-from ganbench.training.latents import latents
+from ganbench.training.latents import latents, small_images
 from ganbench.training.state import RunState
 
 CHUNK = 500
@@ -24,10 +27,14 @@ class GeneratorSampler:
 
     The first n samples of a longer draw are the same n. Latents depend on the sampling seed alone, so that all runs
     are sampled at the same latents; a conditional generator's classes are drawn evenly. Weights are the moving
-    average where the run kept one; batch norms hold standing statistics of STANDING_BATCHES batches.
+    average where the run kept one; batch norms hold standing statistics of STANDING_BATCHES batches. A generator that
+    enlarges images is given those of the `valid` split, so it needs the data set.
     """
 
-    def __init__(self, state: RunState, seed: int = SAMPLING_SEED) -> None:
+    def __init__(
+        self, state: RunState, dataset: Dataset | None = None, root: Path | None = None, seed: int = SAMPLING_SEED
+    ) -> None:
+        self._source = _small_images(state, dataset, root) if state.h["scale"] else None
         self._h, self._device, self._seed = state.h, state.device, seed
         self._classes = int(state.h["classes"]) if state.h.get("conditioning", "none") != "none" else 0
         self._network = NETWORKS.get(state.spec.network)
@@ -49,6 +56,10 @@ class GeneratorSampler:
     def _inputs(self, n: int, purpose: str, index: int) -> tuple[Tensor, ...]:
         """Latents, and classes for a conditional generator."""
         noise = rng.stream(self._seed, purpose, index, self._device)
+        if self._source is not None:
+            order = torch.randperm(len(self._source), generator=rng.stream(self._seed, "source"))
+            at = torch.arange(index * n, (index + 1) * n) % len(order)
+            return (self._source[order[at]].to(self._device),)
         z = latents(n, self._h, noise)
         if not self._classes:
             return (z,)
@@ -78,3 +89,12 @@ class GeneratorSampler:
         generator = standing_statistics(player.network, batches)
         player.weights.copy_(last)
         return generator
+
+
+def _small_images(state: RunState, dataset: Dataset | None, root: Path | None) -> Tensor:
+    """Held-out images as latents, (n, inputs)."""
+    if dataset is None:
+        raise DataError(f"network {state.spec.network!r} enlarges images: its sampler needs the data set")
+    low, high = state.h["pixels"]
+    images = dataset.images("valid", root).float() * ((high - low) / 255) + low
+    return small_images(images, int(state.h["scale"]))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ganbench.data import Dataset
@@ -53,13 +55,14 @@ def full(spec: RunSpec, dataset: Dataset) -> dict[str, Any]:
     """Every setting of a run, those too that are off and so not part of its identity; and what follows from the data.
 
     `inputs` are the numbers G is given for a sample, `pixels` the range of its images (None for points), `classes`
-    those of the data.
+    those of the data, `scale` what G enlarges images by (0: it does not).
     """
     network = NETWORKS.get(spec.network)
     known = hypers(VARIANTS.get(spec.variant), network)
     values: dict[str, Any] = {name: hyper.default for name, hyper in known.items()} | spec.settings
     facts = {
         "classes": dataset.classes,
+        "scale": network.scale,
         "inputs": network.inputs(dataset.shape, values),
         "pixels": network.pixels if network.kind == "images" else None,
     }
@@ -83,7 +86,7 @@ def resolve(
     _check_fit(card, net, dataset)
     known = hypers(card, net)
     settings = _override(defaults(card, net), overrides or {}, known)
-    _check_settings(settings, dataset)
+    _check_settings(settings, dataset, net)
     return RunSpec(
         variant=card.name,
         dataset=dataset.name,
@@ -110,13 +113,15 @@ def _is_off(hyper: Hyper, value: Scalar) -> bool:
     return hyper.switch and value == hyper.default
 
 
-def _check_settings(settings: Mapping[str, Scalar], dataset: Dataset) -> None:
+def _check_settings(settings: Mapping[str, Scalar], dataset: Dataset, network: Network) -> None:
     """SpecError for values that do not go together."""
     conditional, pack = settings.get("conditioning", "none") != "none", int(settings.get("pack", 1))
     if conditional and not dataset.classes:
         raise SpecError(f"data set {dataset.name!r} has no classes to condition on")
     if conditional and pack > 1:
         raise SpecError("a packed discriminator cannot be told classes: use pack = 1 or conditioning = 'none'")
+    if (settings.get("prior") == "low_resolution") != bool(network.scale):
+        raise SpecError(f"prior {settings['prior']!r} is not for network {network.name!r}")
     if int(settings["batch_size"]) % pack:
         raise SpecError(f"batch_size {settings['batch_size']} is not a multiple of pack {pack}")
 
@@ -144,5 +149,16 @@ def _override(
     for name, value in overrides.items():
         if name not in known:
             raise UnknownNameError("setting", name, known)
-        values[name] = known[name].check(value)
+        checked = known[name].check(value)
+        values[name] = _with_content(str(checked)) if known[name].file and checked else checked
     return values
+
+
+def _with_content(path: str) -> str:
+    """PATH@hash, 8 hex digits of the file's SHA-256, which are part of a run's identity. SpecError without a file."""
+    path = path.partition("@")[0]
+    try:
+        with Path(path).open("rb") as file:
+            return f"{path}@{hashlib.file_digest(file, 'sha256').hexdigest()[:8]}"
+    except OSError as error:
+        raise SpecError(f"cannot read {path}: {error.strerror}") from None

@@ -63,8 +63,9 @@ class RunState:
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
         """Everything that training changes, by name. The optimisers' states have "optimizer" in theirs."""
-        for name, player in self.players.items():
-            yield from ((f"{name}.{key}", tensor) for key, tensor in player.tensors())
+        trained = {name for share in self.shares for name, _ in share.named()}  # others come from where they came
+        for name in sorted(trained):
+            yield from ((f"{name}.{key}", tensor) for key, tensor in self.players[name].tensors())
         for share in self.shares:
             for name, trainee in share.named():
                 prefix = f"{name}.optimizer.{share.phase.name}"

@@ -13,7 +13,7 @@ from ganbench import rng
 from ganbench.data import Minibatches
 from ganbench.spec import Scalar
 from ganbench.training.game import Game, Share, differentiate, differentiate_consensus, free, unroll
-from ganbench.training.latents import latents
+from ganbench.training.latents import latents, small_images
 from ganbench.training.optim import learning_rate
 from ganbench.variants.base import Batch, Phase
 
@@ -122,16 +122,22 @@ class Turns:
         """What a phase sees of minibatch `draw`; what is not data comes next from the step's stream."""
         n, noise, device, fields = self.data.batch_size, self._noise, self.data.device, self._fields[index]
         real = self.data.batch(draw) if "real" in fields else None
-        z = latents(n, self.h, noise) if "z" in fields else None
+        z = self.latents(self.data, draw, noise) if "z" in fields else None
         eps = torch.rand(n, generator=noise, device=device) if "eps" in fields else None
         shape = (2, n, *self.data.shape)
         normal = torch.randn(shape, generator=noise, device=device) if "noise" in fields else None
         y = self.data.labels(draw) if self._conditional else None
         return Batch(real, z, eps, normal, y)
 
+    def latents(self, data: Minibatches, draw: int, noise: torch.Generator) -> Tensor:
+        """Latents for a minibatch: from the prior, or the small images of that minibatch."""
+        if self.h["scale"]:
+            return small_images(data.batch(draw), int(self.h["scale"]))
+        return latents(data.batch_size, self.h, noise)
+
     @property
     def _conditional(self) -> bool:
-        return self.h.get("conditioning", "none") != "none"
+        return bool(self.h.get("conditioning", "none") != "none")
 
     def nets(self, data: Minibatches, draw: int) -> Any:
         """The players, knowing the classes of a minibatch where the run is conditional."""

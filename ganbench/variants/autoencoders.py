@@ -59,6 +59,7 @@ CVAE = VARIANTS.add(
         networks=VAE.networks,
         doc="A VAE whose encoder and decoder are told the class.",
         equation="-E log p(x | z, y) + KL(q(z | x, y) ‖ N(0, 1))",
+        remarks="The prior does not depend on the class; the paper's is learned.",
         oracle="as vae",
     )
 )
@@ -99,7 +100,8 @@ AAE = VARIANTS.add(
         networks={"images": "dense"},
         doc="An autoencoder whose codes are made to follow the prior by a discriminator of codes.",
         equation="E, G: -E log p(x | E(x)); D: -E log D(z) - E log(1 - D(E(x))); E: -E log D(E(x))",
-        remarks="From memory of the paper, with Adam for its SGD; the likelihood is the VAE's.",
+        remarks="From memory of the paper, with Adam for its SGD, LeakyReLU for its ReLU in E and D, and "
+        "the VAE's likelihood.",
         oracle="case R: .328504 and 1.609438",
     )
 )
@@ -157,6 +159,7 @@ BEGAN = VARIANTS.add(
         ),
         doc="D is an autoencoder; a controller k holds the errors of real and generated samples in balance.",
         equation="D: L(x) - k L(G(z)); G: L(G(z)); k ← k + λ_k (γ L(x) - L(G(z)))",
+        remarks="On the network in use, not the paper's; two latents and the rate on points are this project's.",
         oracle="L .5 and .2, k .1: D .48, G .2, k .10005, M .55",
     )
 )
@@ -205,6 +208,7 @@ BIGAN = VARIANTS.add(
         networks={"images": "dense"},
         doc="D judges pairs: a sample with its code, or a latent with what is made of it.",
         equation="D: ½ (-E log D(x, E(x)) - E log(1 - D(G(z), z))); E, G: labels exchanged",
+        remarks="The halves are the code's; the rate on points is this project's.",
         oracle="case R: .164252 and 1.956012",
     )
 )
@@ -237,7 +241,7 @@ VEEGAN = VARIANTS.add(
         roles={"G": "generator", "D": "joint", "F": "encoder"},
         presets={
             "": {"lr": 1e-3, "beta1": 0.5, "prior": "normal"},
-            "dense": {"lr": 2e-4, "prior": "uniform"},
+            "images": {"lr": 2e-4, "prior": "uniform", "latent_dim": 100, "batch_size": 64},
         },
         networks={"images": "dense"},
         doc="An encoder F maps samples back to latents; a latent that is not found again is a mode that was lost.",

@@ -24,6 +24,7 @@ class Hyper:
     """A hyperparameter: its default, type and bounds (inclusive), and what it means, with its unit.
 
     A `switch` is off at its default, and then no part of a run's identity: a new one leaves all old runs what they are.
+    A `file` is a path, and the file's content is part of the identity.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Hyper:
     high: float | None = None
     choices: tuple[str, ...] = ()
     switch: bool = False
+    file: bool = False
 
     def check(self, value: object) -> Value:
         """`value` as this hyperparameter's type, or SpecError: wrong type, out of bounds, not a choice."""

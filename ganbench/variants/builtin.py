@@ -10,6 +10,7 @@ from ganbench.variants import (
     infogan,
     least_squares,
     relativistic,
+    srgan,
     stepwise,
     wasserstein,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "infogan",
     "least_squares",
     "relativistic",
+    "srgan",
     "stepwise",
     "wasserstein",
 ]

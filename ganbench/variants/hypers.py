@@ -42,8 +42,8 @@ NETWORK = (
     Hyper(
         "prior",
         "normal",
-        "distribution of z: N(0, 1), U(-1, 1), U(-√3, √3), which has unit variance, or U(0, 1)",
-        choices=("normal", "uniform", "uniform_unit", "uniform_positive"),
+        "distribution of z: N(0, 1), U(-1, 1), U(-√3, √3), which has unit variance, U(0, 1); or small images of data",
+        choices=("normal", "uniform", "uniform_unit", "uniform_positive", "low_resolution"),
     ),
     Hyper(
         "norm",

@@ -186,7 +186,7 @@ def mmd2(x: Tensor, y: Tensor, sigmas: tuple[float, ...] = MMD_SIGMAS) -> Tensor
     """
 
     def kernel(a: Tensor, b: Tensor) -> Tensor:
-        squares = (a[:, None] - b[None]).square().sum(2)
+        squares = (a.square().sum(1)[:, None] + b.square().sum(1)[None] - 2 * a @ b.mT).clamp(min=0)
         return torch.stack([torch.exp(squares / (-2 * sigma**2)).mean() for sigma in sigmas]).sum()
 
     return kernel(x, x) + kernel(y, y) - 2 * kernel(x, y)

@@ -13,7 +13,7 @@ Phases = tuple[Phase, ...]
 def variant(name: str, **card: Any) -> Callable[[Callable[[], Phases]], Variant]:
     """Register a variant: the decorated function returns its phases, its docstring says what it is.
 
-    `card` are further fields of `Variant`: presets, hypers, update, networks, paper, year, family, title, version.
+    `card` are further fields of `Variant`: presets, hypers, roles, networks, paper, year, family, title, version.
     Raise `version` when the losses change, or old results will be taken for new ones.
 
         @ganbench.variant("my-gan", presets={"points": {"lr": 1e-3}})

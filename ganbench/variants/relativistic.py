@@ -20,6 +20,7 @@ RPGAN = VARIANTS.add(
         presets={"points": _POINTS},
         doc="D tells which of a real and a generated sample is real; G makes it tell wrongly.",
         equation="D: E sp(D(G(z)) - D(x)); G: E sp(D(x) - D(G(z)))",
+        remarks="The rate on points is this project's.",
         oracle="case R: .027399 and 3.610918; Dirac-GAN: the GAN's eigenvalues",
     )
 )
@@ -29,7 +30,7 @@ R3GAN = VARIANTS.add(
         name="r3gan",
         title="R3GAN's loss",
         family="relativistic",
-        paper="Huang et al. 2024, The GAN is dead; long live the GAN! A modern baseline GAN",
+        paper="Huang et al. 2024, The GAN is dead; long live the GAN! A modern GAN baseline",
         year=2024,
         phases=_PAIRED,
         presets={
@@ -54,6 +55,7 @@ RAGAN = VARIANTS.add(
         presets={"points": _POINTS},
         doc="Scores relative to the mean score of the other kind, in a hinge loss.",
         equation="½ E max(0, 1 - (D(x) - E D(G(z)))) + ½ E max(0, 1 + D(G(z)) - E D(x)); G: sides exchanged",
+        remarks="The halves are the authors' code's; the rate on points is this project's.",
         oracle="case R: 0 and 4.583519",
     )
 )

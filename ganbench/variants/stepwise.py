@@ -52,7 +52,7 @@ LAPGAN = VARIANTS.add(
         kinds=("images",),
         doc="A Laplacian pyramid: a GAN for the coarsest image, and for each finer level one of the residual.",
         equation="each level k: as ns, with D(h_k, l_k) and G(z_k, l_k)",
-        remarks="Momentum .5 to .8 after the authors' code; one batch serves both halves.",
+        remarks="Momentum goes from .5 to .8; the paper's decay of the rate is left out. One batch serves both halves.",
         oracle="up(down(I)) + h = I; the sum of levels trains each level alone",
     )
 )
@@ -73,6 +73,8 @@ GRAN = VARIANTS.add(
         hypers=(Hyper("paint_steps", 5, "T, the times that G adds to its canvas", low=1),),
         doc="G adds to a canvas T times, each time seeing an encoding of what it added last.",
         equation="G(z) = σ(Σ_t ΔC_t), ΔC_t = dec(z, enc(ΔC_{t-1})); losses as ns",
+        remarks="On this project's networks, with a tanh on the encoding; images of -1 to 1 are tanh(Σ / 2), which is "
+        "the same, and points are the sum itself.",
         oracle="increments 1 and -1 give .5",
     )
 )

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -139,6 +140,28 @@ def test_lists_in_both_formats(kind: str, tmp_path: Path) -> None:
     assert table.returncode == 0
     assert len(table.stdout.splitlines()) == len(found) + 1
     assert all(row["name"] in table.stdout for row in found)
+
+
+def test_lists_say_who_plays_and_by_which_networks(tmp_path: Path) -> None:
+    variants = listed("variants", tmp_path)
+    assert variants["vae"] == ["likelihood", "2014", "E G", "points: mlp, images: dense", "Kingma and Welling 2014"]
+    assert variants["lapgan"][3] == "images: pyramid"  # no network for the points that it cannot be trained on
+    families = [row[0] for row in variants.values()]
+    assert families == sorted(families)
+    networks = listed("networks", tmp_path)
+    assert networks["dcgan"][:3] == ["images", "all but pyramid, boltzmann", "Radford et al. 2016"]
+    assert networks["maxout-cgan"][1] == "generator, scores"
+    assert networks["pyramid"][1] == "pyramid"
+    whole = json.loads(run("list", "variants", "--format", "json", cwd=tmp_path).stdout)
+    assert "Kingma and Welling 2014, Auto-encoding variational Bayes" in [row["paper"] for row in whole]
+
+
+def listed(kind: str, folder: Path) -> dict[str, list[str]]:
+    """The cells of a table that fits a wide terminal, by what stands first."""
+    lines = run("list", kind, cwd=folder).stdout.splitlines()
+    assert max(map(len, lines)) <= 160
+    cells = [re.split(r"\s{2,}", line) for line in lines[1:]]
+    return {name: others for name, *others in cells}
 
 
 def test_eval_of_own_samples(tmp_path: Path) -> None:

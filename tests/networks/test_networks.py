@@ -26,8 +26,9 @@ SHAPES = {
     "resnet": CONVOLUTIONAL,
     "pyramid": CONVOLUTIONAL,
     "boltzmann": [(1, 28, 28)],
+    "srresnet": CONVOLUTIONAL,
 }
-ADVERSARIAL = [card for card in NETWORKS if "scores" in card.roles and card.name != "maxout-cgan"]
+ADVERSARIAL = [card for card in NETWORKS if card.parts]
 CASES = [(card, shape) for card in ADVERSARIAL for shape in SHAPES[card.name]]
 IDS = [f"{card.name}-{shape}" for card, shape in CASES]
 

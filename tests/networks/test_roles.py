@@ -221,7 +221,7 @@ def test_networks_that_cannot_play_a_role_say_which_can() -> None:
         built("dcgan", MNIST, {"G": "pyramid"})
     with pytest.raises(UnknownNameError, match="unknown role 'encodr': did you mean 'encoder'"):
         built("mlp", (2,), {"E": "encodr"})
-    with pytest.raises(SpecError, match="network 'maxout-cgan' is told classes"):
+    with pytest.raises(SpecError, match="network 'maxout-cgan' is told classes as one-hot"):
         built("maxout-cgan", MNIST)
     with pytest.raises(SpecError, match="needs either parts or a builder"):
         Network(name="none", kind="points", title="")

@@ -123,7 +123,7 @@ EXPECTED = {  # what each variant's own phases give on nets that output case R, 
     "fgan": (-2.105255, -0.091970),
 }
 
-ELSEWHERE = {"mmdgan", "began", "bigan", "veegan", "vae", "cvae", "aae", "infogan", "lapgan", "dbn"}
+ELSEWHERE = {"mmdgan", "began", "bigan", "veegan", "vae", "cvae", "aae", "infogan", "lapgan", "dbn", "srgan"}
 """Variants of other roles: tests/variants/test_likelihoods.py and below."""
 
 
