@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
@@ -89,8 +90,10 @@ def load_file(path: Path) -> None:
     spec = importlib.util.spec_from_file_location(f"ganbench_user_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise SpecError(f"cannot load {path}: not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their own module up
     try:
-        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+        spec.loader.exec_module(module)
     except SpecError:
         raise
     except Exception as error:

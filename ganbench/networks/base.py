@@ -51,6 +51,10 @@ class Network:
     def __post_init__(self) -> None:
         if bool(self.parts) == bool(self.builder):
             raise SpecError(f"network {self.name!r} needs either parts or a builder")
+        needed = ("steps", "prior") if self.scale else ("steps", "prior", "latent_dim")
+        missing = [name for name in needed if name not in self.defaults]
+        if missing:
+            raise SpecError(f"network {self.name!r} needs a default for {', '.join(missing)}")
 
     def build(self, order: Order) -> dict[str, nn.Module]:
         """The players by name; their weights are drawn from torch's global generator."""

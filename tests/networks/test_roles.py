@@ -225,3 +225,5 @@ def test_networks_that_cannot_play_a_role_say_which_can() -> None:
         built("maxout-cgan", MNIST)
     with pytest.raises(SpecError, match="needs either parts or a builder"):
         Network(name="none", kind="points", title="")
+    with pytest.raises(SpecError, match="network 'bare' needs a default for steps, prior, latent_dim"):
+        Network(name="bare", kind="points", title="", builder="nowhere:build", defaults={"batch_size": 8})
