@@ -93,9 +93,11 @@ def free(*shares: Share) -> Iterator[None]:
     players = [trainee.player for share in shares for trainee in share.trainees]
     for player in players:
         player.thaw()
-    yield
-    for player in players:
-        player.freeze()
+    try:
+        yield
+    finally:
+        for player in players:
+            player.freeze()
 
 
 def _past(player: Player) -> list[tuple[Tensor, Tensor]]:
