@@ -34,7 +34,9 @@ def _read(path: Path) -> tuple[Tensor, Tensor]:
     from scipy.io import loadmat
 
     if not path.is_file():
-        raise DataError(f"no {path}: the Toronto faces are given on request only; put the file into the data folder")
+        raise DataError(
+            f"no {NAME} in {path.parent}: --data-root (or GANBENCH_DATA) must hold {FILE}, given on request only"
+        )
     try:
         found: dict[str, Any] = loadmat(path, variable_names=["images", "folds"])
         faces, folds = np.asarray(found["images"]), np.asarray(found["folds"])

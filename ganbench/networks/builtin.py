@@ -30,7 +30,7 @@ NETWORKS.add(
     Network(
         name="maxout-toy",
         kind="points",
-        title="PacGAN's pair for mixtures: ReLU generator with batch norm, maxout discriminator",
+        title="PacGAN's pair for mixtures: ReLU and batch norm in G, maxout in D",
         parts="ganbench.networks.maxout:MaxoutToy",
         paper="Lin et al. 2018, PacGAN (synthetic data)",
         defaults={"width": 400, "depth": 4, "latent_dim": 2, "prior": "normal", "batch_size": 100, "steps": 400_000},
@@ -172,7 +172,7 @@ NETWORKS.add(
     Network(
         name="srresnet",
         kind="images",
-        title="Residual blocks and pixel shuffling: from images of a quarter of the size",
+        title="Residual blocks that enlarge images four times",
         builder="ganbench.networks.srresnet:build",
         roles=("upscaler", "scores"),
         paper="Ledig et al. 2017, Photo-realistic single image super-resolution (SRResNet)",

@@ -69,27 +69,27 @@ class Parts(ABC):
         """A trunk for vectors of `inputs` numbers: what judges codes."""
         return dense_trunk(inputs, [256, 256], want, lambda: nn.LeakyReLU(0.2))
 
-    def activation(self) -> nn.Module:
-        """What brings the body's output to the range of the data."""
-        return nn.Identity()
+    def activation(self) -> nn.Module | None:
+        """What brings the body's output to the range of the data, where anything must."""
+        return None
 
     def initialise(self, player: nn.Module) -> None:  # noqa: B027 - to leave them is a choice
         """Draw the weights of a finished player anew, where PyTorch's defaults are not the paper's."""
 
 
-class Joined(nn.Module):
+class Joined(nn.Sequential):
     """A trunk of layers over vectors: the sample flattened, with the extra numbers after it."""
 
     def __init__(self, layers: list[nn.Module], features: int) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(*layers)
+        super().__init__(*layers)
         self.features = features
 
     def forward(self, x: Tensor, extra: Tensor | None = None) -> Tensor:
         """Features (n, k)."""
-        x = x.flatten(1)
-        found: Tensor = self.layers(x if extra is None else torch.cat([x, extra], 1))
-        return found
+        x = x.flatten(1) if extra is None else torch.cat([x.flatten(1), extra], 1)
+        for layer in self:  # as in nn.Sequential, whose own forward is not typed
+            x = layer(x)
+        return x
 
 
 class Late(nn.Module):

@@ -39,15 +39,15 @@ class Labels(nn.Module):
 class Generator(nn.Module):
     """(n, inputs) latents, and classes where it is conditional → (n, *shape)."""
 
-    def __init__(self, body: nn.Module, activation: nn.Module, labels: Labels | None = None) -> None:
+    def __init__(self, body: nn.Module, activation: nn.Module | None, labels: Labels | None = None) -> None:
         super().__init__()
         self.labels, self.body, self.activation = labels, body, activation
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Samples."""
         inputs = z if self.labels is None else torch.cat([z, self.labels(y)], 1)
-        made: Tensor = self.activation(self.body(inputs))
-        return made
+        made: Tensor = self.body(inputs)
+        return made if self.activation is None else self.activation(made)
 
 
 class Referenced(nn.Module):
@@ -125,7 +125,9 @@ class Encoder(nn.Module):
 class Recurrent(nn.Module):
     """Paints in steps: ΔC_t from the latent and an encoding of ΔC_{t-1}, activation(Σ ΔC_t). Im et al. 2016 (GRAN)."""
 
-    def __init__(self, body: nn.Module, encoder: Encoder, activation: nn.Module, hidden: int, steps: int) -> None:
+    def __init__(
+        self, body: nn.Module, encoder: nn.Module, activation: nn.Module | None, hidden: int, steps: int
+    ) -> None:
         super().__init__()
         self.body, self.encoder, self.activation = body, encoder, activation
         self.hidden, self.steps = hidden, steps
@@ -146,6 +148,8 @@ class Recurrent(nn.Module):
     def paint(self, increments: list[Tensor]) -> Tensor:
         """activation(Σ ΔC_t): the logistic function, for images of -1 to 1 as tanh(Σ / 2)."""
         total = torch.stack(increments).sum(0)
+        if self.activation is None:
+            return total
         painted: Tensor = self.activation(total / 2 if isinstance(self.activation, nn.Tanh) else total)
         return painted
 

@@ -72,12 +72,15 @@ def scatter(points: Sequence[ArrayLike] | Array, means: ArrayLike | None, std: f
 def curves(table: ArrayLike, columns: Sequence[str], path: Path) -> None:
     """Draw training curves: `table` (points, columns), the first column the step, NaN where training did not come.
 
-    Columns whose names agree up to the last word ("loss D", "loss G") share a panel.
+    Columns whose names agree up to the last word ("loss D", "loss G") share a panel; one that says nothing at all is
+    left out, as are estimates where there are no held-out data.
     """
     values = np.asarray(table, dtype=np.float64)
+    told = [bool(np.isfinite(column).any()) for column in values.T]
     panels: dict[str, list[int]] = {}
     for index, name in enumerate(columns[1:], start=1):
-        panels.setdefault(name.rpartition(" ")[0] or "output of the discriminator", []).append(index)
+        if told[index] or not any(told):
+            panels.setdefault(name.rpartition(" ")[0] or "output of the discriminator", []).append(index)
     figure, all_axes = _figure(len(panels), 1, 1.9 * len(panels) + 0.3, sharex=True)
     for axes, (title, indices) in zip(all_axes, panels.items(), strict=True):
         for colour, index in zip(COLOURS * len(indices), indices, strict=False):

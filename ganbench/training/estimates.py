@@ -15,28 +15,29 @@ NAMES = ("held out accuracy", "held out |D-½|", "Jensen-Shannon estimate", "Was
 
 
 def estimates(real: Tensor, fake: Tensor) -> list[Tensor]:
-    """Of logits D(x), D(G(z)) (n,) on samples that did not train D, 0-d each: see the functions below."""
-    return [accuracy(real, fake), distance_to_half(real, fake), jensen_shannon(real, fake), wasserstein(real, fake)]
+    """Of logits D(x), D(G(z)), n each, on samples that did not train D, 0-d each: see the functions below.
+
+    All of them see a generated sample by minus its logit, which is positive where D tells it rightly.
+    """
+    right = torch.cat([real, -fake])
+    return [accuracy(right), distance_to_half(right), jensen_shannon(right), real.mean() - fake.mean()]
 
 
-def accuracy(real: Tensor, fake: Tensor) -> Tensor:
-    """The share that is told rightly by the sign of the logit, both sides counting alike; ½ is chance."""
-    return ((real > 0).float().mean() + (fake < 0).float().mean()) / 2
+def accuracy(right: Tensor) -> Tensor:
+    """The share that is told rightly by the sign of the logit; ½ is chance."""
+    return (right > 0).float().mean()
 
 
-def distance_to_half(real: Tensor, fake: Tensor) -> Tensor:
+def distance_to_half(right: Tensor) -> Tensor:
     """E |σ(D) - ½| over both sides, 0 to ½: where G has won, D is ½ everywhere (Goodfellow et al. 2014, section 4)."""
-    return torch.cat([real, fake]).sigmoid().sub(0.5).abs().mean()
+    return right.sigmoid().sub(0.5).abs().mean()
 
 
-def jensen_shannon(real: Tensor, fake: Tensor) -> Tensor:
+def jensen_shannon(right: Tensor) -> Tensor:
     """ln 2 less half the cross-entropy, in nats: a lower bound on the Jensen-Shannon divergence, ln 2 at most.
 
     Goodfellow et al. 2014, theorem 1; for a D that is no classifier (a critic) it says nothing, and may be below 0.
+    The last estimate, E D(x) - E D(G(z)), is for critics: the Wasserstein distance times the slope of D (Arjovsky et
+    al. 2017, equation 3).
     """
-    return math.log(2) - (F.softplus(-real).mean() + F.softplus(fake).mean()) / 2
-
-
-def wasserstein(real: Tensor, fake: Tensor) -> Tensor:
-    """E D(x) - E D(G(z)): the Wasserstein distance times the slope of a critic D. Arjovsky et al. 2017, equation 3."""
-    return real.mean() - fake.mean()
+    return math.log(2) + F.logsigmoid(right).mean()

@@ -38,8 +38,8 @@ def _adam(gradient: Tensor, state: State, step: int, lr: float, h: Settings) -> 
     """Kingma and Ba 2015, algorithm 1."""
     beta1, beta2 = float(h["beta1"]), float(h["beta2"])
     mean = state["mean"].lerp(gradient, 1 - beta1)
-    square = (state["square"] * beta2).addcmul(gradient, gradient, value=1 - beta2)
-    root = (square + TINY).sqrt() * (1 - beta2**step) ** -0.5 + ADAM_EPS
+    square = (state["square"] * beta2).addcmul_(gradient, gradient, value=1 - beta2)
+    root = (square + TINY).sqrt_().mul((1 - beta2**step) ** -0.5).add_(ADAM_EPS)
     return mean * (-lr / (1 - beta1**step)) / root, {"mean": mean, "square": square}
 
 

@@ -102,7 +102,7 @@ class Turns:
             if h["consensus"]:
                 batches = [self.batch(other, draw) for other in range(len(self.shares))]
                 with free(*self.shares):
-                    loss, memory = differentiate_consensus(self.game, self.shares, share, batches, h)
+                    loss, memory = differentiate_consensus(self.game.forward, self.shares, share, batches, h)
             else:
                 batch = self.batch(index, draw)
                 with free(share):
@@ -114,7 +114,7 @@ class Turns:
         """The game as a phase sees it: G's, of an unrolled GAN, as it will be after D's next steps."""
         looked = [each for each in self.shares if "D" in each.phase.names and each is not share]
         if not h["unrolled"] or "G" not in share.phase.names or not looked:
-            return self.game
+            return self.game.forward
         batch = self.batch(self.shares.index(looked[0]), draw)
         return unroll(self.game, looked[0], batch, int(h["unrolled"]), self._rate(looked[0].phase, step), h)
 

@@ -30,7 +30,7 @@ def test_splits_are_those_of_the_first_fold(tmp_path: Path) -> None:
 
 
 def test_what_is_not_there_or_not_faces_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="the Toronto faces are given on request only"):
+    with pytest.raises(DataError, match=r"must hold TFD_48x48\.mat, given on request only"):
         find("tfd").images("train", tmp_path)
     (tmp_path / FILE).write_bytes(b"oh")
     with pytest.raises(DataError, match="it is damaged, or not a MATLAB file of faces"):

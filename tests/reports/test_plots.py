@@ -102,6 +102,16 @@ def test_curves_share_panels_and_leave_out_what_was_not_reached(tmp_path: Path, 
     assert pixels(tmp_path / "c.png").shape[1] == 800
 
 
+def test_curves_that_say_nothing_are_left_out(tmp_path: Path, drawn: list[Axes]) -> None:
+    table = np.ones((4, 7), dtype=np.float32)
+    table[:, 3:5] = np.nan
+    plots.curves(table, COLUMNS, tmp_path / "c.png")
+    assert [axes.get_title("left") for axes in drawn] == ["loss", "gradient norm"]
+    drawn.clear()
+    plots.curves(np.full((4, 7), np.nan), COLUMNS, tmp_path / "c.png")  # diverged before the first point
+    assert len(drawn) == 3
+
+
 def test_gradient_norms_that_differ_widely_are_on_a_log_axis(tmp_path: Path, drawn: list[Axes]) -> None:
     table = np.array([[0, 1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1, 1000.0]])
     plots.curves(table, COLUMNS, tmp_path / "c.png")

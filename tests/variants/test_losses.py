@@ -157,6 +157,14 @@ def test_variants_at_case_r(name: str) -> None:
     assert testing.losses_at(card, nets, batch) == pytest.approx(list(EXPECTED[name]), abs=1e-6)
 
 
+def test_r3gan_with_gamma_10() -> None:
+    """Both penalties of the linear critic (3, 4): 250 together."""
+    nets = SimpleNamespace(D=Linear(), G=lambda z: z)
+    batch = Batch(real=t(1.0, 2.0).view(1, 2), z=t(1.0, 2.0).view(1, 2))
+    d, _ = testing.losses_at(VARIANTS.get("r3gan"), nets, batch, r1=10.0, r2=10.0)
+    assert d == pytest.approx(250 + math.log(2))
+
+
 @pytest.mark.parametrize("divergence", losses.DIVERGENCES)
 def test_f_gan_conjugates_are_fenchels(divergence: str) -> None:
     """f*(t) = sup_u (u t - f(u)) on a fine grid, at t = g_f(v)."""
