@@ -149,7 +149,7 @@ def test_lists_say_who_plays_and_by_which_networks(tmp_path: Path) -> None:
     families = [row[0] for row in variants.values()]
     assert families == sorted(families)
     networks = listed("networks", tmp_path)
-    assert networks["dcgan"][:3] == ["images", "all but pyramid, boltzmann", "Radford et al. 2016"]
+    assert networks["dcgan"][:3] == ["images", "all but pyramid, boltzmann, upscaler", "Radford et al. 2016"]
     assert networks["maxout-cgan"][1] == "generator, scores"
     assert networks["pyramid"][1] == "pyramid"
     whole = json.loads(run("list", "variants", "--format", "json", cwd=tmp_path).stdout)
