@@ -19,6 +19,7 @@ from ganbench import rng
 from ganbench.data import find, minibatches
 from ganbench.networks import NETWORKS
 from ganbench.spec import RunSpec, Scalar, Status
+from ganbench.training.game import Share, gradient_at
 from ganbench.training.loop import train
 from ganbench.training.settings import choose_network, hypers, resolve
 from ganbench.training.state import RunState, new_state
@@ -143,14 +144,15 @@ def learns(name: str, dataset: str, settings: Mapping[str, Scalar]) -> None:
 def stacks(name: str, dataset: str, settings: Mapping[str, Scalar]) -> None:
     """The gradients of two runs taken as one, by vmap over weights and batches, are those of each alone."""
     state, turns = started(name, dataset, {**settings, "batch_size": 8})
+    h = {**turns.h, **turns.memory, "progress": 0.0}
     turns.game.eval()  # without dropout, and with spectral norm's vectors held
     weights = {key: torch.stack([player.weights, 1.1 * player.weights]) for key, player in state.players.items()}
     for index, share in enumerate(turns.shares):
         batches = [turns.batch(index, draw) for draw in (0, 1)]
         fields = {key: torch.stack([getattr(each, key) for each in batches]) for key in _drawn(batches[0])}
 
-        def of(flats: dict[str, Tensor], drawn: dict[str, Tensor], index: int = index) -> dict[str, Tensor]:
-            return _gradient(turns, index, flats, Batch(**drawn))
+        def of(flats: dict[str, Tensor], drawn: dict[str, Tensor], share: Share = share) -> dict[str, Tensor]:
+            return gradient_at(turns.game, turns.shares, share, flats, Batch(**drawn), h)
 
         with rng.global_stream(0, "stacks"):
             together = torch.func.vmap(of, randomness="same")(weights, fields)
@@ -164,20 +166,6 @@ def stacks(name: str, dataset: str, settings: Mapping[str, Scalar]) -> None:
 
 def _drawn(batch: Batch) -> list[str]:
     return [field.name for field in dataclasses.fields(batch) if getattr(batch, field.name) is not None]
-
-
-def _gradient(turns: Turns, index: int, flats: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
-    """The gradient of a phase's loss in the flat weights of its players, by torch.func."""
-    share = turns.shares[index]
-    players = {name: trainee.player for each in turns.shares for name, trainee in each.named()}
-    h = {**turns.h, **turns.memory, "progress": 0.0}
-
-    def loss(own: dict[str, Tensor]) -> Tensor:
-        weights = {name: players[name].named_views(flat) for name, flat in {**flats, **own}.items()}
-        return turns.game.at(weights)(share.phase, batch, h)[0]
-
-    found: dict[str, Tensor] = torch.func.grad(loss)({name: flats[name] for name in share.phase.names})
-    return found
 
 
 STACK_TOLERANCE = 1e-4

@@ -6,16 +6,15 @@ every eigenvalue of the flow's Jacobian has a negative real part, and needs the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ganbench.training.game import Game, Share
+from ganbench.training.game import Game, Share, gradient_at
 from ganbench.variants.base import Batch
 
-Weights = dict[str, Tensor]
 MOST = 5_000
 """Weights of which a full Jacobian is taken: 5,000 squared are 200 MB in float64."""
 
@@ -25,32 +24,24 @@ class Field:
 
     def __init__(self, game: Game, shares: Sequence[Share], h: Mapping[str, Any]) -> None:
         self.game, self.shares, self.h = game, shares, {**h, "progress": 0.0}
-        self.names = [(share, name) for share in shares for name in share.phase.names]
-        self._sizes = [trainee.player.weights.numel() for share in shares for trainee in share.trainees]
+        self.players = {name: trainee.player for share in shares for name, trainee in share.named()}
+        self._sizes = [player.weights.numel() for player in self.players.values()]
 
     def weights(self) -> Tensor:
         """Where the players are, (w,)."""
-        return torch.cat([trainee.player.weights for share in self.shares for trainee in share.trainees]).detach()
+        return torch.cat([player.weights for player in self.players.values()]).detach()
 
     def flow(self, weights: Tensor, batches: Sequence[Batch]) -> Tensor:
-        """-v: minus each phase's gradient in its own players, (w,)."""
-        flats = dict(zip((name for _, name in self.names), weights.split(self._sizes), strict=True))
-        parts = []
+        """-v: minus the gradients that the phases, one batch each, give their players, (w,).
+
+        A player of several phases follows the sum of theirs.
+        """
+        flats = dict(zip(self.players, weights.split(self._sizes), strict=True))
+        total = {name: torch.zeros_like(flat) for name, flat in flats.items()}
         for share, batch in zip(self.shares, batches, strict=True):
-            own = {name: flats[name] for name in share.phase.names}
-            found = torch.func.grad(self._loss(share, batch, flats))(own)
-            parts += [found[name] for name in share.phase.names]
-        return -torch.cat(parts)
-
-    def _loss(self, share: Share, batch: Batch, flats: Weights) -> Callable[[Weights], Tensor]:
-        players = {name: trainee.player for each in self.shares for name, trainee in each.named()}
-
-        def loss(own: Weights) -> Tensor:
-            named = {name: players[name].named_views(flat) for name, flat in {**flats, **own}.items()}
-            value: Tensor = self.game.at(named)(share.phase, batch, self.h)[0]
-            return value
-
-        return loss
+            for name, found in gradient_at(self.game, self.shares, share, flats, batch, self.h).items():
+                total[name] = total[name] - found
+        return torch.cat(list(total.values()))
 
     def consensus_flow(self, weights: Tensor, batches: Sequence[Batch], gamma: float) -> Tensor:
         """-v - γ ∇ ½‖v‖², what consensus optimisation follows. Mescheder et al. 2017, equation 11."""
@@ -83,12 +74,10 @@ class Field:
     def _kept(self) -> Tensor:
         """Places of the weights that are not padding."""
         marks = []
-        for share in self.shares:
-            for trainee in share.trainees:
-                mark = torch.zeros_like(trainee.player.weights)
-                for view in trainee.player.views(mark):
-                    view.fill_(1)
-                marks.append(mark)
+        for player in self.players.values():
+            marks.append(torch.zeros_like(player.weights))
+            for view in player.views(marks[-1]):
+                view.fill_(1)
         return torch.cat(marks).nonzero().flatten()
 
 

@@ -77,11 +77,10 @@ class Network:
 
     def check_roles(self, roles: Mapping[str, str]) -> None:
         """SpecError where a player has a role that the network cannot build."""
-        missing = [] if self.parts else [role for role in roles.values() if role not in self.roles]
-        special = [role for role in roles.values() if role in SPECIAL and role not in self.roles]
-        for role in missing or special:
-            fitting = [card.name for card in NETWORKS if role in card.roles or (card.parts and role not in SPECIAL)]
-            raise SpecError(f"network {self.name!r} has no {role!r} player: use {', '.join(fitting)}")
+        for role in roles.values():
+            if role not in self.roles and (role in SPECIAL or not self.parts):
+                fitting = [card.name for card in NETWORKS if role in card.roles or (card.parts and role not in SPECIAL)]
+                raise SpecError(f"network {self.name!r} has no {role!r} player: use {', '.join(fitting)}")
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
         """DataError where the network cannot make samples of this shape."""

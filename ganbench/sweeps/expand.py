@@ -30,11 +30,12 @@ def expand(spec: SweepSpec) -> list[RunSpec]:
     unused = set(spec.set)
     for dataset in [find(name) for name in spec.datasets]:
         runs.setdefault(real_run(dataset).id, real_run(dataset))
+        on = {network: _switches_on(spec, dataset, network) for network in spec.networks or (None,)}
         for variant, network in itertools.product(map(VARIANTS.get, spec.variants), spec.networks or (None,)):
             chosen = choose_network(variant, dataset, network).name
             known = hypers(variant, NETWORKS.get(chosen))
             unused -= known.keys()
-            theirs = _switches_of_others(spec, variant, dataset, network)
+            theirs = set().union(*on[network].values()) - on[network][variant.name]
             choices = {key: value for key, value in spec.set.items() if key in known.keys() - theirs}
             for run in _runs(spec, variant, dataset, chosen, choices):
                 runs.setdefault(run.id, run)
@@ -43,11 +44,10 @@ def expand(spec: SweepSpec) -> list[RunSpec]:
     return list(runs.values())
 
 
-def _switches_of_others(spec: SweepSpec, variant: Variant, dataset: Dataset, network: str | None) -> set[str]:
-    """Switches that others of the sweep's variants have on by themselves, and this one has not."""
+def _switches_on(spec: SweepSpec, dataset: Dataset, network: str | None) -> dict[str, set[str]]:
+    """The switches that each of the sweep's variants has on by itself."""
     cards = [VARIANTS.get(name) for name in spec.variants]
-    on = {card.name: switches_on(card, choose_network(card, dataset, network)) for card in cards}
-    return set().union(*on.values()) - on[variant.name]
+    return {card.name: switches_on(card, choose_network(card, dataset, network)) for card in cards}
 
 
 def _runs(spec: SweepSpec, variant: Variant, dataset: Dataset, network: str, choices: Choices) -> Iterator[RunSpec]:

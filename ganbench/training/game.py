@@ -131,6 +131,21 @@ def differentiate_consensus(
     return loss.detach(), _detached(memory)
 
 
+def gradient_at(
+    game: Game, shares: Sequence[Share], share: Share, flats: Mapping[str, Tensor], batch: Batch, h: Mapping[str, Any]
+) -> dict[str, Tensor]:
+    """The gradient of a phase in the flat weights of its players, all players being at `flats`; by torch.func."""
+    players = {name: trainee.player for each in shares for name, trainee in each.named()}
+
+    def loss(own: dict[str, Tensor]) -> Tensor:
+        named = {name: players[name].named_views(flat) for name, flat in {**flats, **own}.items()}
+        value: Tensor = game.at(named)(share.phase, batch, h)[0]
+        return value
+
+    found: dict[str, Tensor] = torch.func.grad(loss)({name: flats[name] for name in share.phase.names})
+    return found
+
+
 def unroll(game: Game, share: Share, batch: Batch, steps: int, lr: float, h: Mapping[str, Any]) -> Callable[..., Told]:
     """The game after `steps` more updates of a share, differentiable in other players. Metz et al. 2017, eq. 7-9."""
     weights = {trainee: trainee.player.weights.detach().requires_grad_() for trainee in share.trainees}

@@ -34,7 +34,7 @@ class GeneratorSampler:
     def __init__(
         self, state: RunState, dataset: Dataset | None = None, root: Path | None = None, seed: int = SAMPLING_SEED
     ) -> None:
-        self._source = _small_images(state, dataset, root) if state.h["scale"] else None
+        self._source = _small_images(state, dataset, root, seed) if state.h["scale"] else None
         self._h, self._device, self._seed = state.h, state.device, seed
         self._classes = int(state.h["classes"]) if state.h.get("conditioning", "none") != "none" else 0
         self._network = NETWORKS.get(state.spec.network)
@@ -57,9 +57,7 @@ class GeneratorSampler:
         """Latents, and classes for a conditional generator."""
         noise = rng.stream(self._seed, purpose, index, self._device)
         if self._source is not None:
-            order = torch.randperm(len(self._source), generator=rng.stream(self._seed, "source"))
-            at = torch.arange(index * n, (index + 1) * n) % len(order)
-            return (self._source[order[at]].to(self._device),)
+            return (self._source[torch.arange(index * n, (index + 1) * n) % len(self._source)].to(self._device),)
         z = latents(n, self._h, noise)
         if not self._classes:
             return (z,)
@@ -91,10 +89,11 @@ class GeneratorSampler:
         return generator
 
 
-def _small_images(state: RunState, dataset: Dataset | None, root: Path | None) -> Tensor:
-    """Held-out images as latents, (n, inputs)."""
+def _small_images(state: RunState, dataset: Dataset | None, root: Path | None, seed: int) -> Tensor:
+    """Held-out images as latents, (n, inputs), shuffled."""
     if dataset is None:
         raise DataError(f"network {state.spec.network!r} enlarges images: its sampler needs the data set")
     low, high = state.h["pixels"]
     images = dataset.images("valid", root).float() * ((high - low) / 255) + low
-    return small_images(images, int(state.h["scale"]))
+    order = torch.randperm(len(images), generator=rng.stream(seed, "source"))
+    return small_images(images, int(state.h["scale"]))[order]

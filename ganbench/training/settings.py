@@ -12,7 +12,7 @@ from ganbench.errors import SpecError, UnknownNameError
 from ganbench.networks import NETWORKS, Network, default_for
 from ganbench.spec import RunSpec, Scalar, plain
 from ganbench.variants.base import VARIANTS, Hyper, Settings, Variant
-from ganbench.variants.hypers import ASSEMBLED, NETWORK, OPTIONAL, TRAINER
+from ganbench.variants.hypers import ASSEMBLED, NEEDS, NETWORK, OPTIONAL, TRAINER
 
 REAL = "real"
 """The pseudo-variant that trains nothing and whose samples are training data: the ceiling of every metric."""
@@ -31,7 +31,8 @@ def hypers(variant: Variant, network: Network) -> dict[str, Hyper]:
     """Every hyperparameter of the pair, by name: the trainer's, the network's, its players' and the variant's own."""
     of_network = [hyper for hyper in (*NETWORK, *OPTIONAL) if hyper.name in network.defaults]
     of_roles = [hyper for role in variant.roles.values() for hyper in ASSEMBLED.get(role, ()) if network.parts]
-    common = {hyper.name: hyper for hyper in (*TRAINER, *of_network, *of_roles)}
+    alone = {name for name, fitting in NEEDS.items() if not fitting.issuperset(variant.roles.values())}
+    common = {hyper.name: hyper for hyper in (*TRAINER, *of_network, *of_roles) if hyper.name not in alone}
     return {**common, **variant.own_hypers}
 
 

@@ -70,12 +70,19 @@ class Turns:
 
     def _at_once(self, step: int) -> list[Tensor]:
         """Everybody's gradient is of the same point."""
-        losses = [
+        losses = self._differentiate_all(step)
+        self._move_all(step)
+        return losses
+
+    def _differentiate_all(self, step: int) -> list[Tensor]:
+        """Every phase's gradient where the players are, on its last minibatch of the step."""
+        return [
             self._differentiate(index, step * repeat + repeat - 1, step) for index, repeat in enumerate(self.repeats)
         ]
+
+    def _move_all(self, step: int) -> None:
         for index in range(len(self.shares)):
             self._move(index, step)
-        return losses
 
     def _extragradient(self, step: int) -> list[Tensor]:
         """A step to where all would be, and from here along the gradient there. Gidel et al. 2019, algorithm 4.
@@ -85,13 +92,10 @@ class Turns:
         players = {id(trainee.player): trainee.player for share in self.shares for trainee in share.trainees}
         here = [player.weights.clone() for player in players.values()]
         self._at_once(step)
-        losses = [
-            self._differentiate(index, step * repeat + repeat - 1, step) for index, repeat in enumerate(self.repeats)
-        ]
+        losses = self._differentiate_all(step)
         for player, weights in zip(players.values(), here, strict=True):
             player.weights.copy_(weights)
-        for index in range(len(self.shares)):
-            self._move(index, step)
+        self._move_all(step)
         return losses
 
     def _differentiate(self, index: int, draw: int, step: int) -> Tensor:

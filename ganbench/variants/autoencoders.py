@@ -165,16 +165,10 @@ BEGAN = VARIANTS.add(
 )
 
 
-def squares(*modules: Any) -> Tensor:
-    """Σ w² over the parameters of modules."""
-    total: Tensor = sum(weight.square().sum() for module in modules for weight in module.parameters())
-    return total
-
-
 def bigan_d(nets: Nets, batch: Batch, h: H) -> Tensor:
     """½ (-E log D(x, E(x)) - E log(1 - D(G(z), z))). Donahue et al. 2017, equation 3, halved as in the code."""
     real, fake = nets.D(batch.real, nets.E(batch.real)), nets.D(nets.G(batch.z), batch.z)
-    loss: Tensor = losses.cross_entropy_d(real, fake, h) / 2 + h["weight_decay"] * squares(nets.D)
+    loss: Tensor = losses.cross_entropy_d(real, fake, h) / 2 + h["weight_decay"] * losses.squares(nets.D)
     return loss
 
 
@@ -182,7 +176,7 @@ def bigan_g(nets: Nets, batch: Batch, h: H) -> Tensor:
     """½ (-E log(1 - D(x, E(x))) - E log D(G(z), z)): labels exchanged. Donahue et al. 2017, section 3."""
     real, fake = nets.D(batch.real, nets.E(batch.real)), nets.D(nets.G(batch.z), batch.z)
     adversarial = (F.softplus(real).mean() + F.softplus(-fake).mean()) / 2
-    loss: Tensor = adversarial + h["weight_decay"] * squares(nets.E, nets.G)
+    loss: Tensor = adversarial + h["weight_decay"] * losses.squares(nets.E, nets.G)
     return loss
 
 

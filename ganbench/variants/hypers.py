@@ -80,5 +80,11 @@ ASSEMBLED = {
 }
 """Switches that come with a role, where a network's players are assembled from parts."""
 
+NEEDS = {
+    CONDITIONING.name: {"generator", "scores", "gaussian"},
+    PACK.name: {"generator", "recurrent", "scores"},
+}
+"""Switches that every player must go along with: the roles that do."""
+
 OPTIONAL = (CONDITIONING, G_NORM)
 """Switches that other networks may have too: those that they give a default for."""

@@ -216,6 +216,12 @@ def feature_matching(real: Tensor, fake: Tensor, how: str) -> Tensor:
     return squares.sum() if how == "sum" else squares.mean()
 
 
+def squares(*players: Any) -> Tensor:
+    """Σ w² over the parameters of players."""
+    total: Tensor = sum(weight.square().sum() for player in players for weight in player.parameters())
+    return total
+
+
 def historical_average(weights: Tensor, past: Tensor) -> Tensor:
     """‖θ - 1/t Σ θ_i‖², `past` the mean of a player's past weights. Salimans et al. 2016, section 3.3."""
     return (weights - past).square().sum()

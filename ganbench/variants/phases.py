@@ -78,7 +78,7 @@ def noisy(x: Tensor, batch: Batch, which: int, h: H) -> Tensor:
 
 def weight_decay(value: Tensor, module: Any, real: Tensor, fake: Tensor, h: H) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss with D's squared weights, and their next coefficient: larger where D is more often right than wanted."""
-    squares = sum(weight.square().sum() for weight in module.parameters())
+    squares = losses.squares(module)
     if not h["l2_target"]:
         return value + h["l2"] * squares, {}
     accuracy = ((real > 0).float().mean() + (fake < 0).float().mean()) / 2

@@ -67,3 +67,21 @@ def test_summary_and_order() -> None:
     found = eigenvalues(torch.tensor([[-1.0, 2.0], [-2.0, -1.0]]))
     assert summary(found) == pytest.approx({"max_re": -1.0, "max_im_re": 2.0})
     assert eigenvalues(torch.diag(torch.tensor([-3.0, 5.0]))).real.tolist() == [5.0, -3.0]
+
+
+def test_a_player_of_two_phases_follows_the_sum_of_theirs() -> None:
+    """The encoder of an adversarial autoencoder: once in the vector, with both gradients."""
+    from ganbench.testing import started
+    from ganbench.training.game import gradient_at
+
+    state, turns = started("aae", "ring", {})
+    field = Field(turns.game, state.shares, turns.h)
+    batches = [turns.batch(index, 0) for index in range(3)]
+    flats = {name: player.weights for name, player in field.players.items()}
+    assert len(field.weights()) == sum(len(flat) for flat in flats.values())
+    parts = [
+        gradient_at(turns.game, state.shares, share, flats, batch, field.h).get("E")
+        for share, batch in zip(state.shares, batches, strict=True)
+    ]
+    assert next(iter(flats)) == "E"
+    torch.testing.assert_close(field.flow(field.weights(), batches)[: len(flats["E"])], -(parts[0] + parts[2]))

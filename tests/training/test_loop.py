@@ -12,7 +12,9 @@ from torch.nn import functional as F
 
 from ganbench import rng
 from ganbench.data import find, minibatches
+from ganbench.errors import UnknownNameError
 from ganbench.spec import RunSpec, Status
+from ganbench.testing import started
 from ganbench.training import checkpoint
 from ganbench.training.estimates import NAMES
 from ganbench.training.loop import train
@@ -252,16 +254,35 @@ def test_switches_that_are_off_leave_a_run_what_it_was() -> None:
     assert spec(n_gen=2).id != spec(update="simultaneous").id != spec().id
 
 
-def test_historical_averaging_pulls_towards_the_mean_of_the_past() -> None:
-    """By SGD of rate η, with losses of no gradient but this: θ ← θ - 2 η λ (θ - mean)."""
-    _, state = run(spec("historical-avg", steps=50, historical=0.5))
-    player = state.players["G"]
+def test_historical_averaging_remembers_the_mean_of_past_weights() -> None:
+    player = run(spec("historical-avg", steps=50, historical=0.5))[1].players["G"]
+    before = run(spec("historical-avg", steps=49, historical=0.5))[1].players["G"].past
     assert float(player.remembered) == 50
-    seen = []
-    _, again = run(spec("historical-avg", steps=49, historical=0.5))
-    seen.append(again.players["G"].past)
-    expected = seen[0] + (player.weights - seen[0]) / 50
-    torch.testing.assert_close(player.past, expected, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(player.past, before + (player.weights - before) / 50, rtol=1e-4, atol=1e-6)
+
+
+def test_historical_averaging_pulls_towards_that_mean() -> None:
+    """∇ λ‖θ - mean‖² = 2 λ (θ - mean): with λ .5 and a mean .1 away, .1 for every weight."""
+    gradients = {}
+    for strength in (0.5, 1e-9):
+        state, turns = started("historical-avg", "ring", {"historical": strength, "lr": 0.0})
+        player = state.players["D"]
+        player.past.copy_(player.weights - 0.1)
+        player.remembered.fill_(1)
+        turns._noise.manual_seed(0)
+        turns.play(0, 0, 1)
+        gradients[strength] = [view.clone() for view in player.views(gradient(state, "D"))]
+    for with_it, without in zip(*gradients.values(), strict=True):
+        torch.testing.assert_close(with_it - without, torch.full_like(without, 0.1), rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("variant", "name", "value"),
+    [("infogan", "conditioning", "concat"), ("bigan", "conditioning", "concat"), ("infogan", "pack", 2)],
+)
+def test_switches_that_some_player_would_not_go_along_with_are_unknown(variant: str, name: str, value) -> None:
+    with pytest.raises(UnknownNameError, match=f"unknown setting '{name}'"):
+        spec(variant, **{name: value})
 
 
 def test_phases_of_one_player_have_optimisers_of_their_own() -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ganbench.testing import losses_at, settings_at
-from ganbench.variants import VARIANTS, Batch, autoencoders, likelihoods
+from ganbench.variants import VARIANTS, Batch, autoencoders, likelihoods, losses
 
 REAL, FAKE = math.log(9), math.log(0.25)
 
@@ -76,7 +76,7 @@ def test_weight_decay_sums_squares() -> None:
     with torch.no_grad():
         layer.weight.copy_(torch.tensor([[3.0, 4.0]]))
         layer.bias.fill_(2.0)
-    assert autoencoders.squares(layer, layer).item() == 58
+    assert losses.squares(layer, layer).item() == 58
 
 
 def test_veegan_by_hand() -> None:
