@@ -6,25 +6,21 @@ check_variant("my-gan")            # AssertionError names what is broken
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from ganbench import rng
 from ganbench.data import find, minibatches
 from ganbench.networks import NETWORKS
-from ganbench.spec import RunSpec, Scalar, Status
-from ganbench.training.game import Share, gradient_at
-from ganbench.training.loop import train
-from ganbench.training.settings import choose_network, hypers, resolve
+from ganbench.spec import RunSpec, Scalar, Status, plain
+from ganbench.training.loop import train, train_together
+from ganbench.training.settings import choose_network, hypers, numbers, resolve
 from ganbench.training.state import RunState, new_state
 from ganbench.training.step import Turns
-from ganbench.variants.base import VARIANTS, Batch, Variant
+from ganbench.variants.base import VARIANTS, Batch, Hyper, Variant
 from ganbench.variants.hypers import TRAINER
 
 SMALL = {"width": 16, "depth": 2, "latent_dim": 4, "batch_size": 32}
@@ -142,34 +138,50 @@ def learns(name: str, dataset: str, settings: Mapping[str, Scalar]) -> None:
 
 
 def stacks(name: str, dataset: str, settings: Mapping[str, Scalar]) -> None:
-    """The gradients of two runs taken as one, by vmap over weights and batches, are those of each alone."""
-    state, turns = started(name, dataset, {**settings, "batch_size": 8})
-    h = {**turns.h, **turns.memory, "progress": 0.0}
-    turns.game.eval()  # without dropout, and with spectral norm's vectors held
-    weights = {key: torch.stack([player.weights, 1.1 * player.weights]) for key, player in state.players.items()}
-    for index, share in enumerate(turns.shares):
-        batches = [turns.batch(index, draw) for draw in (0, 1)]
-        fields = {key: torch.stack([getattr(each, key) for each in batches]) for key in _drawn(batches[0])}
+    """A step of runs with different seeds and numbers, taken as one, is for each the step that it makes alone.
 
-        def of(flats: dict[str, Tensor], drawn: dict[str, Tensor], share: Share = share) -> dict[str, Tensor]:
-            return gradient_at(turns.game, turns.shares, share, flats, Batch(**drawn), h)
-
-        with rng.global_stream(0, "stacks"):
-            together = torch.func.vmap(of, randomness="same")(weights, fields)
-        for row in (0, 1):
-            with rng.global_stream(0, "stacks"):
-                alone = of({key: value[row] for key, value in weights.items()}, {k: v[row] for k, v in fields.items()})
-            for key, gradient in alone.items():
-                off = (together[key][row] - gradient).abs().max() / gradient.abs().max().clamp(min=1e-6)
-                assert off <= STACK_TOLERANCE, f"{name}: {share.phase.name} stacked is {off:.1e} off what it is alone"
-
-
-def _drawn(batch: Batch) -> list[str]:
-    return [field.name for field in dataclasses.fields(batch) if getattr(batch, field.name) is not None]
+    Plain descent, for the first step of the others is ± lr where a gradient is 0 but for rounding; without dropout,
+    which is drawn for all at once.
+    """
+    network = choose_network(VARIANTS.get(name), find(dataset))
+    if network.alone:
+        return
+    known = hypers(VARIANTS.get(name), network)
+    wanted: dict[str, Scalar] = {"optimizer": "sgd", "d_dropout": 0.0}
+    plainly = {key: value for key, value in wanted.items() if key in known}
+    specs = different(_spec(name, dataset, {**settings, **plainly}, steps=1), STACKED)
+    data = find(dataset)
+    for spec, (_, found) in zip(specs, train_together(specs, data), strict=True):
+        _, alone = train(spec, data)
+        theirs = dict(found.tensors())
+        for key, tensor in alone.tensors():
+            off = float((tensor - theirs[key]).nan_to_num().norm() / tensor.nan_to_num().norm().clamp(min=1e-3))
+            assert off <= STACK_TOLERANCE, f"{name}: {key} is {off:.1e} off in a cohort"
 
 
-STACK_TOLERANCE = 1e-4
-"""Of the largest gradient, in float32."""
+def different(spec: RunSpec, n: int) -> list[RunSpec]:
+    """`n` runs that can train together with `spec`: other seeds, and every number that is not 0 another."""
+    card, network = VARIANTS.get(spec.variant), NETWORKS.get(spec.network)
+    known, free = hypers(card, network), numbers(card, network)
+    specs = []
+    for seed in range(n):
+        settings = {
+            key: plain(_moved(known[key], float(value), seed / n)) if key in free and value else value
+            for key, value in spec.settings.items()
+        }
+        specs.append(spec.model_copy(update={"seed": seed, "settings": settings}))
+    return specs
+
+
+def _moved(hyper: Hyper, value: float, by: float) -> float:
+    """A number between this one and twice it, or the middle to its bound."""
+    high = 2 * value if hyper.high is None else (value + hyper.high) / 2
+    return value + by * (high - value)
+
+
+STACKED = 4
+STACK_TOLERANCE = 1e-5
+"""Of the norm, in float32."""
 
 CHECKS = (
     same_seed_same_result,

@@ -8,7 +8,7 @@ from ganbench.data.base import DATASETS, Dataset, find
 from ganbench.lazy import attach
 
 if TYPE_CHECKING:
-    from ganbench.data.batches import Minibatches, held_out, minibatches
+    from ganbench.data.batches import Minibatches, held_out_of_each, minibatches, minibatches_of_each
     from ganbench.data.mixtures import Mixture, grid, ring
     from ganbench.data.real import real_samples
 
@@ -19,8 +19,9 @@ __all__ = [
     "Mixture",
     "find",
     "grid",
-    "held_out",
+    "held_out_of_each",
     "minibatches",
+    "minibatches_of_each",
     "real_samples",
     "ring",
 ]
@@ -31,8 +32,9 @@ __getattr__ = attach(
         "Minibatches": "ganbench.data.batches",
         "Mixture": "ganbench.data.mixtures",
         "grid": "ganbench.data.mixtures",
-        "held_out": "ganbench.data.batches",
+        "held_out_of_each": "ganbench.data.batches",
         "minibatches": "ganbench.data.batches",
+        "minibatches_of_each": "ganbench.data.batches",
         "real_samples": "ganbench.data.real",
         "ring": "ganbench.data.mixtures",
     },

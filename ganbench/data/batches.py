@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -55,7 +55,7 @@ class _Images:
 
     def __init__(
         self,
-        images: Tensor,
+        images: Tensor,  # on the device
         labels: Callable[[], Tensor | None],
         seed: int,
         batch_size: int,
@@ -65,7 +65,7 @@ class _Images:
         if batch_size > len(images):
             raise DataError(f"batch_size {batch_size} is more than the {len(images)} training images")
         self.batch_size, self.device, self.shape, self._seed = batch_size, device, tuple(images.shape[1:]), seed
-        self._images, self._read_labels = images.to(device), labels
+        self._images, self._read_labels = images, labels
         self._low, self._scale = pixels[0], (pixels[1] - pixels[0]) / 255
         self._orders: dict[int, Tensor] = {}
 
@@ -109,27 +109,49 @@ def minibatches(
     root: Path | None = None,
 ) -> Minibatches:
     """The training data of a run: images of the `train` split, or fresh points of the mixture."""
-    if dataset.kind == "points":
-        return _Points(dataset, seed, batch_size, device, "data")
-    images = dataset.images("train", root)
-    return _Images(images, lambda: dataset.labels("train", root), seed, batch_size, device, pixels)
+    return minibatches_of_each(dataset, [seed], batch_size, device, pixels, root)[0]
 
 
-def held_out(
+def minibatches_of_each(
     dataset: Dataset,
-    seed: int,
+    seeds: Sequence[int],
     batch_size: int,
     device: torch.device,
     pixels: tuple[float, float] = (-1.0, 1.0),
     root: Path | None = None,
-) -> Minibatches | None:
+) -> list[Minibatches]:
+    """The training data of runs with these seeds, which share the images on the device."""
+    if dataset.kind == "points":
+        return [_Points(dataset, seed, batch_size, device, "data") for seed in seeds]
+    return _images_of_each(dataset, "train", seeds, batch_size, device, pixels, root)
+
+
+def held_out_of_each(
+    dataset: Dataset,
+    seeds: Sequence[int],
+    batch_size: int,
+    device: torch.device,
+    pixels: tuple[float, float] = (-1.0, 1.0),
+    root: Path | None = None,
+) -> list[Minibatches] | None:
     """Data that do not train: fresh points, or images of the `valid` split; None where that has not a minibatch."""
     if dataset.kind == "points":
-        return _Points(dataset, seed, batch_size, device, "held out")
+        return [_Points(dataset, seed, batch_size, device, "held out") for seed in seeds]
     try:
-        images = dataset.images("valid", root)
+        enough = len(dataset.images("valid", root)) >= batch_size
     except DataError:  # too few images for a split of their own
         return None
-    if len(images) < batch_size:
-        return None
-    return _Images(images, lambda: dataset.labels("valid", root), seed, batch_size, device, pixels)
+    return _images_of_each(dataset, "valid", seeds, batch_size, device, pixels, root) if enough else None
+
+
+def _images_of_each(
+    dataset: Dataset,
+    split: str,
+    seeds: Sequence[int],
+    batch_size: int,
+    device: torch.device,
+    pixels: tuple[float, float],
+    root: Path | None,
+) -> list[Minibatches]:
+    images = dataset.images(split, root).to(device)
+    return [_Images(images, lambda: dataset.labels(split, root), seed, batch_size, device, pixels) for seed in seeds]

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ganbench.training.draws import RunDraws
 from ganbench.training.game import Game, Share
 from ganbench.training.optim import chosen
 from ganbench.training.players import Player, Trainee
@@ -82,7 +83,7 @@ class Toy:
             Share(phase, [Trainee(self.players[name], chosen(self.h)) for name in phase.names]) for phase in phases
         ]
         self.game = Game({name: player.network for name, player in self.players.items()})
-        self.turns = Turns(self.game, self.shares, {}, self.h, Zeros(batch_size), seed=seed, steps=1)
+        self.turns = Turns(self.game, self.shares, {}, self.h, RunDraws(Zeros(batch_size), self.h, seed), steps=1)
 
     @property
     def point(self) -> tuple[float, float]:

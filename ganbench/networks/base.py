@@ -31,6 +31,7 @@ class Network:
     make (empty: any); `pixels` is the range of G's output. `tuned` are settings of its own that win over a variant's
     presets: a network that has some is not any paper's protocol. `planes`: a plane of noise for each level of an
     image pyramid follows the latent. `scale`: the latent is an image of a `scale`-th of the size (0: it is not).
+    `alone`: its runs cannot be stacked, for it draws numbers of its own.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Network:
     tuned: Settings = field(default_factory=dict)
     planes: bool = False
     scale: int = 0
+    alone: bool = False
     version: int = 1
 
     def __post_init__(self) -> None:

@@ -196,6 +196,7 @@ NETWORKS.add(
         title="Stacked restricted Boltzmann machines",
         builder="ganbench.networks.boltzmann:build",
         roles=("boltzmann",),
+        alone=True,
         paper="Hinton et al. 2006, A fast learning algorithm for deep belief nets",
         defaults={"width": 500, "depth": 2, "latent_dim": 500, "prior": "normal", "batch_size": 100, "steps": 10_000},
         pixels=(0.0, 1.0),

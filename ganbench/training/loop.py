@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from ganbench import rng
-from ganbench.data import Dataset, Minibatches, held_out, minibatches
+from ganbench.data import Dataset, held_out_of_each, minibatches_of_each
 from ganbench.networks import NETWORKS
 from ganbench.spec import RunSpec, Status
 from ganbench.training import estimates
+from ganbench.training.cohort import Cohort, resumed
+from ganbench.training.optim import like
 from ganbench.training.state import OUTPUTS, RunState, new_state
-from ganbench.training.step import Turns
 
 CHECK_EVERY = 100
 """Steps between two looks at whether all is finite: the only host syncs of the loop but checkpoints."""
@@ -44,100 +45,180 @@ def train(
     Ends completed; diverged, with `state.step` the first step (from 1) whose loss or weights were not finite; or
     interrupted, its state saved. The numbers do not depend on how often it was stopped and continued.
     """
-    device = torch.device(device)
-    state = new_state(spec, dataset, device)
-    if checkpoint is not None:
-        state.restore(checkpoint)
-    if state.complete:
-        return Status.COMPLETED, state
-    status = _run(state, dataset, root, checkpoint, every, pulse)
-    state.complete = status is Status.COMPLETED
-    if checkpoint is not None and status is not Status.DIVERGED:
-        state.save(checkpoint)
-    return status, state
+    own = None if checkpoint is None else [checkpoint]
+    return train_together([spec], dataset, device=device, root=root, own=own, every=every, pulse=pulse)[0]
+
+
+def train_together(
+    specs: Sequence[RunSpec],
+    dataset: Dataset,
+    *,
+    device: str | torch.device = "cpu",
+    root: Path | None = None,  # folder of image data
+    own: Sequence[Path] | None = None,  # a checkpoint file a run: what it ends with, and a lone run's at any time
+    together: Path | None = None,  # file of the cohort while it trains
+    every: int = 500,  # steps between two checkpoints
+    pulse: Pulse | None = None,
+) -> list[tuple[Status, RunState]]:
+    """Train runs that differ in seed and in numbers alone as one program; each ends as one of `train` does.
+
+    A run is what it is alone but for rounding, and bit for bit so among the same others. Those that have ended are
+    taken out, and the rest goes on without them.
+    """
+    states = [new_state(spec, dataset, torch.device(device)) for spec in specs]
+    files: Sequence[Path | None] = own or [None] * len(specs)
+    for state, path in zip(states, files, strict=True):
+        if path is not None:
+            state.restore(path, only_complete=True)
+    ended = {state.spec.id: Status.COMPLETED for state in states if state.complete}
+    left = [(state, path) for state, path in zip(states, files, strict=True) if not state.complete]
+    if left:
+        cohort, file = _begun([state for state, _ in left], left[0][1], together)
+        _run(cohort, dataset, root, file, every, pulse)
+        _finish(cohort, file)
+        ended |= {cohort.members[place].spec.id: status for place, status in cohort.ended.items()}
+    _leave([(ended[state.spec.id], state) for state, _ in left], [path for _, path in left], together)
+    return [(ended[state.spec.id], state) for state in states]
+
+
+def _begun(left: Sequence[RunState], own: Path | None, together: Path | None) -> tuple[Cohort, Path | None]:
+    """The cohort where it stands, and the file that it saves to: `own`, the first run's, where there is no other."""
+    if len(left) == 1 and own is not None and left[0].restore(own):
+        return Cohort(left), own
+    cohort = Cohort(left) if together is None else resumed(left, together)
+    return cohort, own if cohort.lone else together
+
+
+def _leave(ends: Sequence[tuple[Status, RunState]], files: Sequence[Path | None], together: Path | None) -> None:
+    """Give each complete run its own checkpoint; the cohort's file is needed no more where none was interrupted."""
+    for (status, state), path in zip(ends, files, strict=True):
+        if status is Status.COMPLETED and path is not None:
+            state.save(path)
+    if together is not None and all(status is not Status.INTERRUPTED for status, _ in ends):
+        together.unlink(missing_ok=True)
+
+
+def _finish(cohort: Cohort, file: Path | None) -> None:
+    """Mark what is complete. A cohort is saved once more, lest a kill among its runs' own files leaves some behind."""
+    for place, status in cohort.ended.items():
+        cohort.members[place].complete = status is Status.COMPLETED
+    if file is not None and not (cohort.lone and Status.DIVERGED in cohort.ended.values()):
+        cohort.save(file)
 
 
 def _run(
-    state: RunState, dataset: Dataset, root: Path | None, checkpoint: Path | None, every: int, pulse: Pulse | None
-) -> Status:
-    spec = state.spec
-    pixels = NETWORKS.get(spec.network).pixels
-    data = minibatches(dataset, spec.seed, int(state.h["batch_size"]), state.device, pixels, root)
-    turns = state.turns(data)
-    held = held_out(dataset, spec.seed, data.batch_size, state.device, pixels, root)
-    window = torch.zeros(CHECK_EVERY, len(state.shares), device=state.device)
-    started = time.perf_counter() - state.seconds
-    with torch.random.fork_rng(devices=[state.device] if state.device.type == "cuda" else []):
-        while state.step < spec.steps:
-            _advance(state, turns, held, window)
-            state.seconds = time.perf_counter() - started
-            stop = pulse is not None and pulse.beat(state.step)
-            due = state.step % every == 0
-            last = state.step == spec.steps
-            if due or stop or last or state.step % CHECK_EVERY == 0:
-                bad = _first_bad(state, window)
-                if bad is not None:
-                    state.step = bad
-                    return Status.DIVERGED
+    cohort: Cohort, dataset: Dataset, root: Path | None, file: Path | None, every: int, pulse: Pulse | None
+) -> None:
+    """Train until all have ended."""
+    steps = cohort.first.spec.steps
+    with torch.random.fork_rng(devices=[cohort.first.device] if cohort.first.device.type == "cuda" else []):
+        while cohort.rows:
+            course = _Course(cohort, dataset, root)
+            stop = course.run(file, every, pulse)
+            if cohort.step == steps or stop:
+                status = Status.COMPLETED if cohort.step == steps else Status.INTERRUPTED
+                cohort.end(dict.fromkeys(range(len(cohort.rows)), status))
+
+
+class _Course:
+    """Training of those that are in a cohort now, until some are not to go on."""
+
+    def __init__(self, cohort: Cohort, dataset: Dataset, root: Path | None) -> None:
+        self.cohort = cohort
+        runs, first = cohort.training, cohort.first
+        seeds, size = [run.spec.seed for run in runs], int(first.h["batch_size"])
+        where = (size, first.device, NETWORKS.get(first.spec.network).pixels, root)
+        ids = [run.spec.id for run in runs]
+        self.data = cohort.draws(dict(zip(ids, minibatches_of_each(dataset, seeds, *where), strict=True)))
+        held = held_out_of_each(dataset, seeds, *where)
+        self.held = None if held is None else cohort.draws(dict(zip(ids, held, strict=True)))
+        self.turns = cohort.turns(self.data)
+        self.window = torch.zeros(CHECK_EVERY, len(cohort.shares), len(runs), device=first.device)
+
+    def run(self, file: Path | None, every: int, pulse: Pulse | None) -> bool:
+        """Go on until the last step, until the pulse says stop (then True), or until a run has diverged."""
+        cohort, steps = self.cohort, self.cohort.first.spec.steps
+        begun = time.perf_counter()
+        while cohort.step < steps:
+            self.advance()
+            cohort.seconds, begun = cohort.seconds + time.perf_counter() - begun, time.perf_counter()
+            stop = pulse is not None and pulse.beat(cohort.step)
+            due, last = cohort.step % every == 0, cohort.step == steps
+            if (due or stop or last or cohort.step % CHECK_EVERY == 0) and self.part_with_diverged():
+                return stop and not last
             if stop and not last:
-                return Status.INTERRUPTED
-            if due and not last and checkpoint is not None:
-                state.save(checkpoint)
-    return Status.COMPLETED
+                return True
+            if due and not last and file is not None:
+                cohort.save(file)
+        return False
 
+    def advance(self) -> None:
+        """One step of all."""
+        step = self.cohort.step
+        losses = torch.stack(self.turns.turn(step))
+        self.window[step % CHECK_EVERY] = losses.view(len(losses), -1)
+        self.average()
+        if step % self.cohort.first.curve_every == 0:
+            self.record(losses)
+        self.cohort.step += 1
 
-def _advance(state: RunState, turns: Turns, held: Minibatches | None, window: Tensor) -> None:
-    step = state.step
-    losses = torch.stack(turns.turn(step))
-    window[step % CHECK_EVERY] = losses
-    _average(state)
-    if step % state.curve_every == 0:
-        _record(state, turns, held, losses)
-    state.step += 1
+    @torch.no_grad()
+    def average(self) -> None:
+        """The exponential moving average of G's weights."""
+        if self.cohort.ema is not None:
+            self.cohort.ema.lerp_(self.cohort.players["G"].weights, like(1 - self.cohort.rates["ema"], self.cohort.ema))
 
+    def part_with_diverged(self) -> bool:
+        """Take out those of which a loss since the last look, or a weight now, is not finite; whether there are any."""
+        firsts = self.first_bad()
+        if firsts:
+            members = self.cohort.training
+            self.cohort.end(dict.fromkeys(firsts, Status.DIVERGED))
+            for row, step in firsts.items():
+                members[row].step = step
+        return bool(firsts)
 
-@torch.no_grad()
-def _average(state: RunState) -> None:
-    """The exponential moving average of G's weights."""
-    if state.ema is not None:
-        state.ema.lerp_(state.players["G"].weights, 1 - float(state.h["ema"]))
+    def first_bad(self) -> dict[int, int]:
+        """The first step (from 1) with a non-finite loss, or now where a weight is not finite, by row.
 
+        Rows of the window that this hundred has not reached yet are finite: they were looked at, or never written.
+        """
+        runs = self.window.shape[2]
+        finite = torch.stack(
+            [player.weights.view(runs, -1).isfinite().all(1) for player in self.cohort.players.values()]
+        ).all(0)
+        bad = (~self.window.isfinite()).any(1)  # (CHECK_EVERY, runs)
+        never = torch.full_like(bad[:1], True)
+        steps = torch.cat([bad, never]).float().argmax(0)  # CHECK_EVERY: no loss is bad
+        if bool((finite & (steps == CHECK_EVERY)).all()):
+            return {}
+        start = (self.cohort.step - 1) // CHECK_EVERY * CHECK_EVERY
+        found = zip(steps.tolist(), finite.tolist(), strict=True)
+        ends = [start + step + 1 if step < CHECK_EVERY else None if fine else self.cohort.step for step, fine in found]
+        return {row: step for row, step in enumerate(ends) if step is not None}
 
-def _first_bad(state: RunState, window: Tensor) -> int | None:
-    """The first step (from 1) since the last look with a non-finite loss, or now if a weight is not finite.
+    @torch.no_grad()
+    def record(self, losses: Tensor) -> None:
+        """Write a point of the curves: losses, what D says of held-out data, gradient norms. No host sync."""
+        cohort = self.cohort
+        outputs = self.outputs() if OUTPUTS[0] in cohort.first.columns else []
+        norms = [trainee.gradient.norm(dim=-1) for share in cohort.shares for trainee in share.trainees]
+        step = torch.full_like(losses[0], float(cohort.step + 1))
+        point = torch.stack([step, *losses, *outputs, *norms], -1)
+        cohort.curves[..., cohort.step // cohort.first.curve_every, :] = point
 
-    Rows of the window that this hundred has not reached yet are finite: they were looked at, or never written.
-    """
-    bad = (~window.isfinite()).any(dim=1).nonzero().flatten().tolist()
-    first_of_window = (state.step - 1) // CHECK_EVERY * CHECK_EVERY
-    if bad:
-        return first_of_window + int(bad[0]) + 1
-    finite = all(bool(player.weights.isfinite().all()) for player in state.players.values())
-    return None if finite else state.step
+    def outputs(self) -> list[Tensor]:
+        """Means of D on a minibatch and on fresh samples, and estimates from them.
 
-
-@torch.no_grad()
-def _record(state: RunState, turns: Turns, held: Minibatches | None, losses: Tensor) -> None:
-    """Write a point of the curves: losses, what D says of held-out data, gradient norms. No host sync."""
-    outputs = _outputs(state, turns, held) if OUTPUTS[0] in state.columns else []
-    norms = [trainee.gradient.norm() for share in state.shares for trainee in share.trainees]
-    step = torch.tensor(float(state.step + 1), device=state.device)
-    state.curves[state.step // state.curve_every] = torch.stack([step, *losses, *outputs, *norms])
-
-
-def _outputs(state: RunState, turns: Turns, held: Minibatches | None) -> list[Tensor]:
-    """Means of D on a minibatch and on fresh samples, and estimates from them; NaN where there are no held-out data.
-
-    Means are of training data there.
-    """
-    discriminator = state.players["D"].network
-    noise = rng.stream(state.spec.seed, "curves", state.step, state.device)
-    kept = [(buffer, buffer.clone()) for buffer in discriminator.buffers()]  # spectral norm's u must not move
-    data = held or turns.data
-    nets = turns.nets(data, state.step)
-    real = nets.D(data.batch(state.step))
-    fake = nets.D(nets.G(turns.latents(data, state.step, noise)))
-    for buffer, value in kept:
-        buffer.copy_(value)
-    nothing = [real.new_full((), torch.nan) for _ in estimates.NAMES]
-    return [real.mean(), fake.mean(), *(nothing if held is None else estimates.estimates(real, fake))]
+        Where there are no held-out data means are of training data, and estimates NaN.
+        """
+        kept = [(buffer, buffer.clone()) for buffer in self.cohort.players["D"].buffers.values()]
+        draws, step = self.held or self.data, self.cohort.step
+        draws.begin(step, "curves")
+        batch = draws.batch(("real", "z"), step)
+        nets = self.turns.game.nets if batch.y is None else self.turns.game.told(batch.y)
+        real, fake = nets.D(batch.real), nets.D(nets.G(batch.z))
+        for buffer, value in kept:  # spectral norm's u must not move
+            buffer.copy_(value)
+        nothing = [torch.full_like(real.mean(-1), torch.nan) for _ in estimates.NAMES]
+        return [real.mean(-1), fake.mean(-1), *(nothing if self.held is None else estimates.estimates(real, fake))]

@@ -1,21 +1,23 @@
 """Optimisers as pairs of pure functions, init and update, over one flat vector of parameters.
 
 A rule gives the step to be added to the weights, and its next state; nothing is changed in place, so that a player
-can look through the steps of another (unrolled GANs). `step` counts from 1.
+can look through the steps of another (unrolled GANs). `step` counts from 1. The weights of several runs are the rows
+of a matrix, and a setting in which those runs differ is a float64 column, so that rates are exact until they are used.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from ganbench.spec import Scalar
-
 State = dict[str, Tensor]
-Settings = Mapping[str, Scalar]
+Settings = Mapping[str, Any]
+Number = Any
+"""A float, or a float64 column (runs, 1)."""
 ADAM_EPS = 1e-8
 RMSPROP_EPS = 1e-8
 TINY = 1e-30
@@ -27,31 +29,46 @@ class Optimizer:
     """init(weights) → state; update(gradient, state, step, lr, settings) → (what to add to the weights, state)."""
 
     init: Callable[[Tensor], State]
-    update: Callable[[Tensor, State, int, float, Settings], tuple[Tensor, State]]
+    update: Callable[[Tensor, State, int, Number, Settings], tuple[Tensor, State]]
 
 
 def _moments(*names: str) -> Callable[[Tensor], State]:
     return lambda weights: {name: torch.zeros_like(weights) for name in names}
 
 
-def _adam(gradient: Tensor, state: State, step: int, lr: float, h: Settings) -> tuple[Tensor, State]:
+def like(value: Number, tensor: Tensor) -> Number:
+    """A number as it enters into operations with a float tensor: a column gets the tensor's dtype."""
+    return value.to(tensor.dtype) if isinstance(value, Tensor) else float(value)
+
+
+def _squares(square: Tensor, gradient: Tensor, beta2: Number) -> Tensor:
+    """β₂ square + (1 - β₂) gradient²."""
+    kept = square * like(beta2, square)
+    if isinstance(beta2, Tensor):
+        return torch.addcmul(kept, gradient * like(1 - beta2, gradient), gradient)
+    return torch.addcmul(kept, gradient, gradient, value=1 - float(beta2))
+
+
+def _adam(gradient: Tensor, state: State, step: int, lr: Number, h: Settings) -> tuple[Tensor, State]:
     """Kingma and Ba 2015, algorithm 1."""
-    beta1, beta2 = float(h["beta1"]), float(h["beta2"])
-    mean = state["mean"].lerp(gradient, 1 - beta1)
-    square = (state["square"] * beta2).addcmul_(gradient, gradient, value=1 - beta2)
-    root = (square + TINY).sqrt_().mul((1 - beta2**step) ** -0.5).add_(ADAM_EPS)
-    return mean * (-lr / (1 - beta1**step)) / root, {"mean": mean, "square": square}
+    beta1, beta2 = h["beta1"], h["beta2"]
+    mean = state["mean"].lerp(gradient, like(1 - beta1, gradient))
+    square = _squares(state["square"], gradient, beta2)
+    root = (square + TINY).sqrt_().mul(like((1 - beta2**step) ** -0.5, square)).add_(ADAM_EPS)
+    return mean * like(-lr / (1 - beta1**step), mean) / root, {"mean": mean, "square": square}
 
 
-def _rmsprop(gradient: Tensor, state: State, step: int, lr: float, h: Settings) -> tuple[Tensor, State]:
+def _rmsprop(gradient: Tensor, state: State, step: int, lr: Number, h: Settings) -> tuple[Tensor, State]:
     """Tieleman and Hinton 2012; ε outside the root, as in torch.optim.RMSprop."""
-    square = (state["square"] * float(h["beta2"])).addcmul(gradient, gradient, value=1 - float(h["beta2"]))
-    return gradient * -lr / ((square + TINY).sqrt() + RMSPROP_EPS), {"square": square}
+    square = _squares(state["square"], gradient, h["beta2"])
+    return gradient * like(-lr, gradient) / ((square + TINY).sqrt() + RMSPROP_EPS), {"square": square}
 
 
-def _sgd(gradient: Tensor, state: State, step: int, lr: float, h: Settings) -> tuple[Tensor, State]:
+def _sgd(gradient: Tensor, state: State, step: int, lr: Number, h: Settings) -> tuple[Tensor, State]:
     """Velocity v ← μv - lr g, weights ← weights + v (Sutskever et al. 2013), μ going to its final value linearly."""
-    velocity = (state["velocity"] * momentum(step, h)).add(gradient, alpha=-lr)
+    kept = state["velocity"] * like(momentum(step, h), gradient)
+    # a tensor cannot be an alpha
+    velocity = kept - gradient * like(lr, gradient) if isinstance(lr, Tensor) else kept.add(gradient, alpha=-lr)
     return velocity, {"velocity": velocity}
 
 
@@ -68,7 +85,7 @@ def optimistic(rule: Optimizer) -> Optimizer:
     def init(weights: Tensor) -> State:
         return {**rule.init(weights), "last": torch.zeros_like(weights)}
 
-    def update(gradient: Tensor, state: State, step: int, lr: float, h: Settings) -> tuple[Tensor, State]:
+    def update(gradient: Tensor, state: State, step: int, lr: Number, h: Settings) -> tuple[Tensor, State]:
         found, new = rule.update(gradient, state, step, lr, h)
         return 2 * found - state["last"], {**new, "last": found}
 
@@ -81,17 +98,23 @@ def chosen(h: Settings) -> Optimizer:
     return optimistic(rule) if h["optimistic"] else rule
 
 
-def momentum(step: int, h: Settings) -> float:
+def momentum(step: int, h: Settings) -> Number:
     """SGD's momentum at `step`: linear from momentum to momentum_final over momentum_steps, then constant."""
-    first, last, over = float(h["momentum"]), float(h["momentum_final"]), int(h["momentum_steps"])
+    first, last, over = h["momentum"], h["momentum_final"], int(h["momentum_steps"])
     return first if over == 0 else first + (last - first) * min(step - 1, over) / over
 
 
-def learning_rate(step: int, steps: int, h: Settings) -> float:
+def learning_rate(step: int, steps: int, h: Settings) -> Number:
     """The generator's learning rate at generator step `step` of `steps`, counted from 0."""
-    lr = float(h["lr"])
+    lr = h["lr"]
     if h["lr_decay"] == "linear":
-        lr *= 1 - step / steps
+        lr = lr * (1 - step / steps)
     elif h["lr_decay"] == "exponential":
-        lr *= float(h["lr_decay_rate"]) ** -step
-    return max(lr, float(h["lr_min"]))
+        lr = lr * h["lr_decay_rate"] ** -float(step)
+    return _at_least(lr, h["lr_min"])
+
+
+def _at_least(value: Number, low: Number) -> Number:
+    if isinstance(value, Tensor) or isinstance(low, Tensor):
+        return torch.maximum(torch.as_tensor(value).to(torch.float64), torch.as_tensor(low).to(torch.float64))
+    return max(float(value), float(low))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ganbench.training.optim import Optimizer
+from ganbench.training.optim import Number, Optimizer
 
 _ALIGN = 16  # floats: every parameter starts on a 64-byte boundary, which the matrix kernels like
 
@@ -21,8 +21,9 @@ class Player:
 
     def __init__(self, network: nn.Module, *, channels_last: bool = False, remembers: bool = False) -> None:
         self.network = network
-        self.parameters = list(network.parameters())
-        self._offsets = _offsets(self.parameters)
+        self.parameters: list[Tensor] = list(network.parameters())
+        self._shapes = [parameter.shape for parameter in self.parameters]
+        self._offsets = _offsets(self._shapes)
         self._channels_last = channels_last
         self.weights = torch.zeros(self._offsets[-1], device=self.parameters[0].device, dtype=self.parameters[0].dtype)
         for parameter, view in zip(self.parameters, self.views(self.weights), strict=True):
@@ -33,13 +34,22 @@ class Player:
         self.freeze()
 
     def views(self, flat: Tensor) -> list[Tensor]:
-        """A vector laid out as `weights`, as one tensor a parameter; differentiable."""
-        pairs = zip(self.parameters, self._offsets, strict=False)
-        return [_view(flat, offset, parameter, self._channels_last) for parameter, offset in pairs]
+        """Vectors (..., w) laid out as `weights`, as one tensor a parameter, (..., *its shape); differentiable."""
+        pairs = zip(self._shapes, self._offsets, strict=False)
+        return [_view(flat, offset, shape, self._channels_last) for shape, offset in pairs]
 
     def named_views(self, flat: Tensor) -> dict[str, Tensor]:
         """The same by the parameters' names."""
-        return dict(zip((name for name, _ in self.network.named_parameters()), self.views(flat), strict=True))
+        return self.named(self.views(flat))
+
+    def named(self, parameters: Sequence[Tensor]) -> dict[str, Tensor]:
+        """One tensor a parameter, by the parameters' names."""
+        return dict(zip((name for name, _ in self.network.named_parameters()), parameters, strict=True))
+
+    @property
+    def buffers(self) -> dict[str, Tensor]:
+        """What the network keeps beside its parameters, by name: spectral norm's vectors."""
+        return dict(self.network.named_buffers())
 
     def freeze(self) -> None:
         """Losses taken now are constant in this player's parameters."""
@@ -63,8 +73,42 @@ class Player:
         if self.past is not None:
             yield "past", self.past
             yield "remembered", self.remembered
-        for name, buffer in self.network.named_buffers():
+        for name, buffer in self.buffers.items():
             yield f"buffer.{name}", buffer
+
+
+class StackedPlayer(Player):
+    """The same player of several runs: weights (runs, w), parameters (runs, *shape), buffers and past alike.
+
+    It begins where its members are. `network` is a template: what it computes at given weights is the same for all.
+    """
+
+    def __init__(self, members: Sequence[Player]) -> None:
+        first = members[0]
+        self.network, self._shapes, self._offsets = first.network, first._shapes, first._offsets
+        self._channels_last = first._channels_last
+        self.weights = torch.stack([member.weights for member in members])
+        self.parameters = self.views(self.weights)
+        self._buffers = {name: torch.stack([each.buffers[name] for each in members]) for name in first.buffers}
+        self.past = (
+            None if first.past is None else torch.stack([each.past for each in members if each.past is not None])
+        )
+        self.remembered = first.remembered.clone()  # as many for all
+        self.freeze()
+
+    @property
+    def buffers(self) -> dict[str, Tensor]:
+        """Of all runs, (runs, ...)."""
+        return self._buffers
+
+    def hand_back(self, row: int, member: Player) -> None:
+        """Bring a member to where row `row` is."""
+        member.weights.copy_(self.weights[row])
+        if member.past is not None and self.past is not None:
+            member.past.copy_(self.past[row])
+            member.remembered.copy_(self.remembered)
+        for name, buffer in member.buffers.items():
+            buffer.copy_(self.buffers[name][row])
 
 
 class Trainee:
@@ -81,7 +125,7 @@ class Trainee:
         """Keep the gradients of all parameters."""
         torch._foreach_copy_(self._gradients, list(gradients))
 
-    def move(self, lr: float, h: Mapping[str, Any]) -> None:
+    def move(self, lr: Number, h: Mapping[str, Any]) -> None:
         """One step of the optimiser along the gradient."""
         self.updates += 1
         step, state = self.optimizer.update(self.gradient, self.state, self.updates, lr, h)
@@ -90,17 +134,19 @@ class Trainee:
         self.state = state
 
 
-def _offsets(parameters: list[nn.Parameter]) -> list[int]:
+def _offsets(shapes: Sequence[torch.Size]) -> list[int]:
     """Where each parameter starts in the flat vector, and last the vector's length."""
     offsets = [0]
-    for parameter in parameters:
-        offsets.append(offsets[-1] + -(-parameter.numel() // _ALIGN) * _ALIGN)
+    for shape in shapes:
+        offsets.append(offsets[-1] + -(-shape.numel() // _ALIGN) * _ALIGN)
     return offsets
 
 
-def _view(flat: Tensor, offset: int, like: Tensor, channels_last: bool) -> Tensor:
-    piece = flat[offset : offset + like.numel()]
-    if channels_last and like.dim() == 4:
-        out, into, height, width = like.shape
-        return piece.view(out, height, width, into).permute(0, 3, 1, 2)
-    return piece.view(like.shape)
+def _view(flat: Tensor, offset: int, shape: torch.Size, channels_last: bool) -> Tensor:
+    piece = flat[..., offset : offset + shape.numel()]
+    if channels_last and len(shape) == 4:
+        out, into, height, width = shape
+        images: Tensor = piece.unflatten(-1, (out, height, width, into))
+        return images.movedim(-1, -3)
+    view: Tensor = piece.unflatten(-1, shape) if shape else piece.squeeze(-1)
+    return view

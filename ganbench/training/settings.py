@@ -10,7 +10,7 @@ from typing import Any
 from ganbench.data import Dataset
 from ganbench.errors import SpecError, UnknownNameError
 from ganbench.networks import NETWORKS, Network, default_for
-from ganbench.spec import RunSpec, Scalar, plain
+from ganbench.spec import RunSpec, Scalar, digest, plain
 from ganbench.variants.base import VARIANTS, Hyper, Settings, Variant
 from ganbench.variants.hypers import ASSEMBLED, NEEDS, NETWORK, OPTIONAL, TRAINER
 
@@ -50,6 +50,21 @@ def switches_on(variant: Variant, network: Network) -> set[str]:
     """The switches that the pair's defaults turn on."""
     known, values = hypers(variant, network), defaults(variant, network)
     return {name for name, hyper in known.items() if hyper.switch and not _is_off(hyper, values[name])}
+
+
+def numbers(variant: Variant, network: Network) -> set[str]:
+    """The settings in which runs that train together may differ: real numbers that no network is built by."""
+    built = {hyper.name for role in variant.roles.values() for hyper in ASSEMBLED.get(role, ())}
+    real = {name for name, hyper in hypers(variant, network).items() if isinstance(hyper.default, float)}
+    return real - built
+
+
+def shape(spec: RunSpec) -> str:
+    """What runs that train together have in common: all but the seed and numbers, of which only whether they are 0."""
+    card = VARIANTS.get(spec.variant)
+    free = numbers(card, NETWORKS.get(spec.network))
+    settings = {name: bool(value) if name in free else value for name, value in spec.settings.items()}
+    return digest({**spec.model_dump(exclude={"seed"}), "settings": settings})
 
 
 def full(spec: RunSpec, dataset: Dataset) -> dict[str, Any]:

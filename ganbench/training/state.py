@@ -17,6 +17,7 @@ from ganbench.networks import NETWORKS
 from ganbench.networks.parts import Order
 from ganbench.spec import RunSpec
 from ganbench.training import checkpoint
+from ganbench.training.draws import RunDraws
 from ganbench.training.estimates import NAMES
 from ganbench.training.game import Game, Share
 from ganbench.training.optim import chosen
@@ -57,9 +58,10 @@ class RunState:
         return curve_every(self.spec.steps)
 
     def turns(self, data: Minibatches) -> Turns:
-        """What trains this run on minibatches."""
+        """What trains this run, alone, on minibatches."""
         game = Game({name: player.network for name, player in self.players.items()})
-        return Turns(game, self.shares, self.memory, self.h, data, seed=self.spec.seed, steps=self.spec.steps)
+        draws = RunDraws(data, self.h, self.spec.seed)
+        return Turns(game, self.shares, self.memory, self.h, draws, steps=self.spec.steps)
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
         """Everything that training changes, by name. The optimisers' states have "optimizer" in theirs."""
@@ -75,29 +77,38 @@ class RunState:
             yield "ema", self.ema
         yield "curves", self.curves
 
-    def save(self, path: Path) -> None:
-        """Write the checkpoint; a complete run's has no optimiser state, for nothing will train on from it."""
-        tensors = {name: tensor for name, tensor in self.tensors() if not (self.complete and ".optimizer." in name)}
-        facts = {
+    def saved(self) -> Iterator[tuple[str, Tensor]]:
+        """What a checkpoint holds: of a complete run no optimiser state, for nothing will train on from it."""
+        return ((name, tensor) for name, tensor in self.tensors() if not (self.complete and ".optimizer." in name))
+
+    def facts(self) -> dict[str, Any]:
+        """What a checkpoint holds beside tensors."""
+        return {
             "run": self.spec.id,
             "step": self.step,
             "seconds": self.seconds,
             "complete": self.complete,
             "updates": [[trainee.updates for trainee in share.trainees] for share in self.shares],
         }
-        checkpoint.save(path, tensors, facts)
 
-    @torch.no_grad()
-    def restore(self, path: Path) -> bool:
+    def save(self, path: Path) -> None:
+        """Write the checkpoint."""
+        checkpoint.save(path, dict(self.saved()), self.facts())
+
+    def restore(self, path: Path, *, only_complete: bool = False) -> bool:
         """Bring back what `path` holds of this very run; False where it holds nothing that fits."""
         found = checkpoint.load(path)
-        if found is None or found[1].get("run") != self.spec.id:
+        if found is None or found[1].get("run") != self.spec.id or (only_complete and not found[1]["complete"]):
             return False
-        tensors, facts = found
+        return self.load(*found)
+
+    @torch.no_grad()
+    def load(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> bool:
+        """Bring back what a checkpoint of this run held; False where it is of an older layout."""
         ours = dict(self.tensors())
         wanted = [name for name in ours if not (facts["complete"] and ".optimizer." in name)]
         if any(name not in tensors for name in wanted):
-            return False  # of an older layout
+            return False
         for name in wanted:
             ours[name].copy_(tensors[name])
         for share, updates in zip(self.shares, facts["updates"], strict=True):

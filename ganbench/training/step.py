@@ -1,4 +1,4 @@
-"""One generator step: the variant's phases, in turn, at once, or at once after a look ahead."""
+"""One generator step: the variant's phases, in turn, at once, or at once after a look ahead; of one run or of many."""
 
 from __future__ import annotations
 
@@ -9,48 +9,42 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganbench import rng
-from ganbench.data import Minibatches
 from ganbench.spec import Scalar
-from ganbench.training.game import Game, Share, differentiate, differentiate_consensus, free, unroll
-from ganbench.training.latents import latents, small_images
-from ganbench.training.optim import learning_rate
-from ganbench.variants.base import Batch, Phase
+from ganbench.training.draws import Draws
+from ganbench.training.game import Playable, Share, differentiate, differentiate_consensus, free, unroll
+from ganbench.training.optim import Number, learning_rate, like
+from ganbench.variants.base import Batch, Phase, on
 
 
 class Turns:
-    """Steps of one run: `turn(step)` runs every phase of the variant once, as a pure function of state and step.
+    """Steps of a run: `turn(step)` runs every phase of the variant once, as a pure function of state and step.
 
-    `memory` holds the phases' numbers, and is written; `h` every setting of the run.
+    `memory` holds the phases' numbers, and is written; `h` every setting of the run. Of several runs each setting that
+    they differ in is a tensor: (runs,) in `h`, for losses, and a float64 column (runs, 1) in `rates`, for optimisers.
     """
 
     def __init__(
         self,
-        game: Game,
+        game: Playable,
         shares: Sequence[Share],
         memory: MutableMapping[str, Tensor],
         h: Mapping[str, Any],
-        data: Minibatches,
+        draws: Draws,
         *,
-        seed: int,
         steps: int,
+        rates: Mapping[str, Any] | None = None,
     ) -> None:
-        self.game, self.shares, self.memory, self.h, self.data = game, shares, memory, h, data
-        self.seed, self.steps = seed, steps
+        self.game, self.shares, self.memory, self.h, self.draws, self.steps = game, shares, memory, h, draws, steps
+        self.rates = h if rates is None else rates
         self.repeats = [_repeat(share.phase, h) for share in shares]
         self._fields = [share.phase.fields(h) for share in shares]
-        self._noise = torch.Generator(data.device)
         self._autocast = (
-            torch.autocast(data.device.type, torch.bfloat16) if h["precision"] == "bf16" else contextlib.nullcontext()
+            torch.autocast(draws.device.type, torch.bfloat16) if h["precision"] == "bf16" else contextlib.nullcontext()
         )
 
     def turn(self, step: int) -> list[Tensor]:
-        """Train generator step `step` (from 0); returns each phase's last loss, detached, still on the device.
-
-        One stream a step is for what the loop draws, another for what networks draw themselves (dropout).
-        """
-        self._noise.manual_seed(rng.derive(self.seed, "train", step))
-        rng.global_generator(self.data.device).manual_seed(rng.derive(self.seed, "ambient", step))
+        """Train generator step `step` (from 0); returns each phase's last loss, detached, still on the device."""
+        self.draws.begin(step)
         if self.h["update"] == "alternating":
             return [self.play(index, step, repeat) for index, repeat in enumerate(self.repeats)]
         for index, repeat in enumerate(self.repeats):
@@ -103,7 +97,7 @@ class Turns:
         h = {**self.h, **self.memory, "progress": step / self.steps}
         share = self.shares[index]
         with self._autocast:
-            if h["consensus"]:
+            if on(h["consensus"]):
                 batches = [self.batch(other, draw) for other in range(len(self.shares))]
                 with free(*self.shares):
                     loss, memory = differentiate_consensus(self.game.forward, self.shares, share, batches, h)
@@ -120,45 +114,25 @@ class Turns:
         if not h["unrolled"] or "G" not in share.phase.names or not looked:
             return self.game.forward
         batch = self.batch(self.shares.index(looked[0]), draw)
-        return unroll(self.game, looked[0], batch, int(h["unrolled"]), self._rate(looked[0].phase, step), h)
+        rate = self._rate(looked[0].phase, step)
+        return unroll(self.game, looked[0], batch, int(h["unrolled"]), rate, h, self.rates)
 
     def batch(self, index: int, draw: int) -> Batch:
-        """What a phase sees of minibatch `draw`; what is not data comes next from the step's stream."""
-        n, noise, device, fields = self.data.batch_size, self._noise, self.data.device, self._fields[index]
-        real = self.data.batch(draw) if "real" in fields else None
-        z = self.latents(self.data, draw, noise) if "z" in fields else None
-        eps = torch.rand(n, generator=noise, device=device) if "eps" in fields else None
-        shape = (2, n, *self.data.shape)
-        normal = torch.randn(shape, generator=noise, device=device) if "noise" in fields else None
-        y = self.data.labels(draw) if self._conditional else None
-        return Batch(real, z, eps, normal, y)
+        """What a phase sees of minibatch `draw`."""
+        return self.draws.batch(self._fields[index], draw)
 
-    def latents(self, data: Minibatches, draw: int, noise: torch.Generator) -> Tensor:
-        """Latents for a minibatch: from the prior, or the small images of that minibatch."""
-        if self.h["scale"]:
-            return small_images(data.batch(draw), int(self.h["scale"]))
-        return latents(data.batch_size, self.h, noise)
-
-    @property
-    def _conditional(self) -> bool:
-        return bool(self.h.get("conditioning", "none") != "none")
-
-    def nets(self, data: Minibatches, draw: int) -> Any:
-        """The players, knowing the classes of a minibatch where the run is conditional."""
-        return self.game.told(data.labels(draw)) if self._conditional else self.game.nets
-
-    def _rate(self, phase: Phase, step: int) -> float:
-        rate = learning_rate(step, self.steps, self.h)
-        return rate * float(self.h["lr_ratio"]) if "D" in phase.names else rate
+    def _rate(self, phase: Phase, step: int) -> Number:
+        rate = learning_rate(step, self.steps, self.rates)
+        return rate * self.rates["lr_ratio"] if "D" in phase.names else rate
 
     @torch.no_grad()
     def _move(self, index: int, step: int) -> None:
         share = self.shares[index]
         rate = self._rate(share.phase, step)
         for trainee in share.trainees:
-            trainee.move(rate, self.h)
+            trainee.move(rate, self.rates)
             if share.phase.clip:
-                bound = float(self.h[share.phase.clip])
+                bound = like(self.rates[share.phase.clip], trainee.player.weights)
                 trainee.player.weights.clamp_(-bound, bound)
 
 

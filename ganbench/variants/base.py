@@ -80,6 +80,11 @@ class Batch:
     y: Any = None
 
 
+def on(value: Any) -> bool:
+    """Whether a setting is not 0. Of runs that train together it may be a tensor, a number a run: then none is 0."""
+    return bool(value) if isinstance(value, bool | int | float | str) else True
+
+
 Nets = Any
 """Players by name as attributes: nets.G(z), nets.D(x). Where a run is conditional they know the batch's classes."""
 Loss = Callable[[Nets, Batch, H], Any]

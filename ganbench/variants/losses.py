@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ganbench.lazy import F, torch
-from ganbench.variants.base import H, Hyper
+from ganbench.variants.base import H, Hyper, on
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,7 +50,7 @@ def cross_entropy_d(real: Tensor, fake: Tensor, h: H) -> Tensor:
     With one-sided label smoothing α: -E [α log D(x) + (1 - α) log(1 - D(x))]. Salimans et al. 2016, section 3.4.
     """
     alpha = h["label_smoothing"]
-    of_real = F.softplus(-real) if alpha == 1 else alpha * F.softplus(-real) + (1 - alpha) * F.softplus(real)
+    of_real = F.softplus(-real) if not on(1 - alpha) else alpha * F.softplus(-real) + (1 - alpha) * F.softplus(real)
     return of_real.mean() + F.softplus(fake).mean()
 
 
@@ -182,8 +182,10 @@ MMD_SIGMAS = (1.0, 2.0, 4.0, 8.0, 16.0)
 def mmd2(x: Tensor, y: Tensor, sigmas: tuple[float, ...] = MMD_SIGMAS) -> Tensor:
     """The biased estimate of MMD² between x (n, d) and y (m, d), kernel Σ_σ exp(-‖x - y‖² / 2σ²).
 
-    Li et al. 2017 (MMD GAN), section 5; the diagonal counts, so it is never below 0 but for rounding.
+    Li et al. 2017 (MMD GAN), section 5; the diagonal counts, so it is never below 0 but for rounding. In float64, for
+    three sums of a few units cancel to what may be 1e-7.
     """
+    x, y = x.double(), y.double()
 
     def kernel(a: Tensor, b: Tensor) -> Tensor:
         squares = (a.square().sum(1)[:, None] + b.square().sum(1)[None] - 2 * a @ b.mT).clamp(min=0)
@@ -204,7 +206,7 @@ def mmd_d(real: Tensor, fake: Tensor, h: H) -> Tensor:
 @sees_real
 def mmd_g(real: Tensor, fake: Tensor, h: H) -> Tensor:
     """√max(0, MMD²) of D's outputs. Li et al. 2017, equation 3."""
-    return F.relu(mmd2(real, fake)).add(SMALLEST).sqrt()
+    return F.relu(mmd2(real, fake)).add(SMALLEST).sqrt().to(fake.dtype)
 
 
 def feature_matching(real: Tensor, fake: Tensor, how: str) -> Tensor:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ganbench.lazy import torch
-from ganbench.variants.base import Batch, H, Hyper, Settings
+from ganbench.variants.base import Batch, H, Hyper, Settings, on
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -89,4 +89,4 @@ PENALTIES = (
 
 def active(h: Settings) -> list[Penalty]:
     """The penalties whose weight is not 0."""
-    return [penalty for penalty in PENALTIES if h[penalty.hyper.name]]
+    return [penalty for penalty in PENALTIES if on(h[penalty.hyper.name])]

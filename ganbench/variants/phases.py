@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganbench.lazy import torch
 from ganbench.variants import losses, penalties
-from ganbench.variants.base import Batch, H, Hyper, Nets, Phase, Settings
+from ganbench.variants.base import Batch, H, Hyper, Nets, Phase, Settings, on
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,10 +40,10 @@ def discriminator(
         value = loss(real_scores, fake_scores, h)
         for penalty in penalties.active(h):
             value = value + penalty.weigh(nets.D, batch, fake, h)
-        return weight_decay(value, nets.D, real_scores, fake_scores, h) if h["l2"] else (value, {})
+        return weight_decay(value, nets.D, real_scores, fake_scores, h) if on(h["l2"]) else (value, {})
 
     def reads(h: Settings) -> tuple[str, ...]:
-        noise = ("noise",) if h["instance_noise"] else ()
+        noise = ("noise",) if on(h["instance_noise"]) else ()
         return ("real", "z", *(field for penalty in penalties.active(h) for field in penalty.reads), *noise)
 
     memory = {"l2_now": "l2"}
@@ -64,7 +64,7 @@ def generator(loss: Callable[..., Tensor], *, repeat: str | int = "n_gen") -> Ph
 
     def reads(h: Settings) -> tuple[str, ...]:
         real = ("real",) if sees_real or h["feature_matching"] != "none" else ()
-        return (*real, "z", *(("noise",) if h["instance_noise"] else ()))
+        return (*real, "z", *(("noise",) if on(h["instance_noise"]) else ()))
 
     hypers = (INSTANCE_NOISE, FEATURE_MATCHING, *losses.hypers(loss))
     return Phase("G", g_loss, repeat, reads=reads, hypers=hypers)
@@ -72,14 +72,14 @@ def generator(loss: Callable[..., Tensor], *, repeat: str | int = "n_gen") -> Ph
 
 def noisy(x: Tensor, batch: Batch, which: int, h: H) -> Tensor:
     """x + σ n where instance noise is on (Sønderby et al. 2017); noise 0 is for real samples, 1 for generated."""
-    moved: Tensor = x + h["instance_noise"] * batch.noise[which] if h["instance_noise"] else x
+    moved: Tensor = x + h["instance_noise"] * batch.noise[which] if on(h["instance_noise"]) else x
     return moved
 
 
 def weight_decay(value: Tensor, module: Any, real: Tensor, fake: Tensor, h: H) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss with D's squared weights, and their next coefficient: larger where D is more often right than wanted."""
     squares = losses.squares(module)
-    if not h["l2_target"]:
+    if not on(h["l2_target"]):
         return value + h["l2"] * squares, {}
     accuracy = ((real > 0).float().mean() + (fake < 0).float().mean()) / 2
     factor = torch.where(accuracy > h["l2_target"], L2_RATE, 1 / L2_RATE)

@@ -33,6 +33,8 @@ def test_conforms_on_images(name: str, check, tmp_path: Path) -> None:
     images[::2, 7:21, 7:21] = images[1::2, :, 10:18] = 255
     np.savez(tmp_path / "shapes.npz", images=images)
     small = {"width": 4, "batch_size": 8} | ({"depth": 1} if name == "srgan" else {"latent_dim": 8})
+    if name == "lapgan":
+        small["lr"] = 2e-3  # its own is for nets sixteen times as wide, and may diverge here
     check(name, str(tmp_path / "shapes.npz"), small)
 
 

@@ -269,7 +269,7 @@ def test_historical_averaging_pulls_towards_that_mean() -> None:
         player = state.players["D"]
         player.past.copy_(player.weights - 0.1)
         player.remembered.fill_(1)
-        turns._noise.manual_seed(0)
+        turns.draws.begin(0)
         turns.play(0, 0, 1)
         gradients[strength] = [view.clone() for view in player.views(gradient(state, "D"))]
     for with_it, without in zip(*gradients.values(), strict=True):
