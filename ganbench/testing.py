@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
+from torch import nn
 
 from ganbench.data import find, minibatches
 from ganbench.networks import NETWORKS
@@ -151,6 +152,9 @@ def stacks(name: str, dataset: str, settings: Mapping[str, Scalar]) -> None:
     plainly = {key: value for key, value in wanted.items() if key in known}
     specs = different(_spec(name, dataset, {**settings, **plainly}, steps=1), STACKED)
     data = find(dataset)
+    players = new_state(specs[0], data, torch.device("cpu")).players.values()
+    if any(isinstance(module, nn.Dropout) for player in players for module in player.network.modules()):
+        return  # of the network's own
     for spec, (_, found) in zip(specs, train_together(specs, data), strict=True):
         _, alone = train(spec, data)
         theirs = dict(found.tensors())

@@ -137,13 +137,13 @@ def test_ema_is_the_moving_average_of_the_generators_weights(monkeypatch: pytest
     from ganbench.training import loop
 
     seen = []
-    average = loop._average
+    average = loop._Course.average
 
-    def watched(state: RunState) -> None:
-        seen.append(state.players["G"].weights.clone())
-        average(state)
+    def watched(course: loop._Course) -> None:
+        seen.append(course.cohort.players["G"].weights.clone())
+        average(course)
 
-    monkeypatch.setattr(loop, "_average", watched)
+    monkeypatch.setattr(loop._Course, "average", watched)
     of = spec(ema=0.9, steps=10)
     expected = new_state(of, RING, torch.device("cpu")).players["G"].weights.clone()
     _, state = run(of)
@@ -215,7 +215,7 @@ def test_curves_do_not_change_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spectral norm's u moves with every forward pass in training: looking must not move it."""
     of = spec("sngan")
     _, looked = run(of)
-    monkeypatch.setattr("ganbench.training.loop._record", lambda *_: None)
+    monkeypatch.setattr("ganbench.training.loop._Course.record", lambda *_: None)
     _, blind = run(of)
     assert torch.equal(looked.players["D"].weights, blind.players["D"].weights)
 
