@@ -36,6 +36,7 @@ def sweep(
     device: str = "auto",
     executor: str = "process",
     workers: int | None = None,
+    cohort: int | str = "auto",
     store: str | Path | None = None,
     data_root: str | Path | None = None,
     load: Iterable[str | Path] = (),
@@ -49,6 +50,7 @@ def sweep(
     `ganbench.errors.GanbenchError`. Where `executor` is "process", call it from under `if __name__ == "__main__":`.
     """
     from ganbench.store import Store
+    from ganbench.sweeps.cohorts import size
     from ganbench.sweeps.presets import described
     from ganbench.sweeps.sweep import Surroundings, run_sweep
 
@@ -75,7 +77,8 @@ def sweep(
     }
     described_sweep = described(Path(spec) if spec else None, {k: v for k, v in given.items() if v is not None})
     root = Path(data_root) if data_root else None
-    where = Surroundings(device, executor, workers, root, tuple(Path(path) for path in load), checkpoint_every)
+    files = tuple(Path(path) for path in load)
+    where = Surroundings(device, executor, workers, root, files, checkpoint_every, size(str(cohort)))
     with Store(store) as opened:
         return run_sweep(described_sweep, opened, where)
 

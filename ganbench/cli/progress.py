@@ -31,6 +31,11 @@ def watch() -> Watch:
     return _Live(console) if console.is_terminal else _Lines()
 
 
+def runs_of(tasks: Sequence[Task]) -> int:
+    """How many runs tasks are."""
+    return sum(len(task.specs) for task in tasks)
+
+
 class _Best:
     """The best score so far, for each data set."""
 
@@ -60,8 +65,8 @@ class _Lines:
         self._total = self._done = 0
 
     def begin(self, tasks: Sequence[Task], board: Board, skipped: int) -> None:
-        self._total = len(tasks)
-        click.echo(f"{len(tasks)} runs to do, {skipped} done before", err=True)
+        self._total = runs_of(tasks)
+        click.echo(f"{self._total} runs to do, {skipped} done before", err=True)
 
     def finished(self, record: RunRecord) -> None:
         self._done += 1
@@ -108,7 +113,7 @@ class _Live:
         running = [
             (index, task, max(0, self._board.step(index)))
             for index, task in enumerate(self._tasks)
-            if self._board.step(index) >= 0 and task.spec.id not in self._ended
+            if self._board.step(index) >= 0 and not self._over(task)
         ]
         parts = [self._summary(), self._runs(running[:MAX_LINES])]
         if self._best.text():
@@ -117,15 +122,18 @@ class _Live:
             parts.append(Text("stopping: saving what runs (Ctrl-C again to leave at once)", style="yellow"))
         return Group(*parts)
 
+    def _over(self, task: Task) -> bool:
+        return all(spec.id in self._ended for spec in task.specs)
+
     def _summary(self) -> Text | Table:
-        total = sum(task.spec.steps for task in self._tasks)
+        total = sum(task.spec.steps * len(task.specs) for task in self._tasks)
         done, fresh = self._steps()
         elapsed = time.monotonic() - self._started
         rate = fresh / elapsed if elapsed > 0 else 0.0
         left = _clock((total - done) / rate) if rate > 0 else "–"
         line = Table.grid(padding=(0, 2))
         line.add_row(
-            Text(f"{len(self._done)}/{len(self._tasks)} runs", style="bold"),
+            Text(f"{len(self._done)}/{runs_of(self._tasks)} runs", style="bold"),
             ProgressBar(total=max(total, 1), completed=done, width=30),
             f"{rate:,.0f} steps/s",
             f"{_clock(elapsed)} gone, {left} left",
@@ -137,13 +145,13 @@ class _Live:
         """Steps done of all tasks, and those of them done since the sweep began."""
         done = fresh = 0
         for index, task in enumerate(self._tasks):
-            step = self._board.step(index)
-            if task.spec.id in self._ended:
-                done += task.spec.steps
-                fresh += max(0, step - self._first.get(index, 0))
+            step, runs = self._board.step(index), len(task.specs)
+            if self._over(task):
+                done += task.spec.steps * runs
+                fresh += max(0, step - self._first.get(index, 0)) * runs
             elif step > 0:
-                done += step
-                fresh += step - self._first.setdefault(index, step)
+                done += step * runs
+                fresh += (step - self._first.setdefault(index, step)) * runs
         return done, fresh
 
     def _runs(self, running: list[tuple[int, Task, int]]) -> Table:
@@ -151,7 +159,8 @@ class _Live:
         for _, task, step in running:
             spec = task.spec
             state = f"{step:,}/{spec.steps:,} steps" if step < spec.steps else "scoring"
-            name = f"  {spec.variant} on {spec.dataset}, seed {spec.seed}" if spec.steps else f"  real {spec.dataset}"
+            which = f"seed {spec.seed}" if len(task.specs) == 1 else f"{len(task.specs)} runs"
+            name = f"  {spec.variant} on {spec.dataset}, {which}" if spec.steps else f"  real {spec.dataset}"
             table.add_row(name, ProgressBar(total=max(spec.steps, 1), completed=step, width=20), state)
         return table
 

@@ -36,6 +36,7 @@ Whatever stopped it, the same command goes on where it was.
 @options.device_option
 @click.option("--executor", default="process", show_default=True, help="process or inline.")
 @click.option("--workers", type=click.IntRange(1), help="Processes. [default: one a core, or what the GPUs take]")
+@click.option("--cohort", default="auto", show_default=True, help="Runs trained as one program: auto, off or how many.")
 @options.store_option
 @options.data_root_option
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no leaderboard: only errors.")
@@ -47,6 +48,7 @@ def command(
     device: str,
     executor: str,
     workers: int | None,
+    cohort: str,
     store: str | None,
     data_root: Path | None,
     quiet: bool,
@@ -59,11 +61,12 @@ def command(
     """
     from ganbench.cli import leaderboard, progress
     from ganbench.store import Store
+    from ganbench.sweeps.cohorts import size
     from ganbench.sweeps.presets import described
     from ganbench.sweeps.sweep import Surroundings, run_sweep
 
     sweep = described(spec, _given(fields, settings))
-    where = Surroundings(device, executor, workers, data_root, load, checkpoint_every)
+    where = Surroundings(device, executor, workers, data_root, load, checkpoint_every, size(cohort))
     with Store(store) as opened:
         outcome = run_sweep(sweep, opened, where, None if quiet else progress.watch())
         if not quiet:

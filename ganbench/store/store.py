@@ -71,10 +71,15 @@ class Store:
     ) -> None:
         self.close()
 
-    def folder(self, run_id: str) -> Path:
-        """Where the run's artifacts lie: `<stem>.artifacts/<run id>` beside the file; who writes there makes it."""
+    @property
+    def artifacts(self) -> Path:
+        """Where artifacts lie, a folder a run: `<stem>.artifacts` beside the file; who writes there makes it."""
         path = connect.file_of(self._url) or Path(Path(self._url.database or "ganbench").name)
-        return path.with_name(f"{path.stem}.artifacts") / run_id
+        return path.with_name(f"{path.stem}.artifacts")
+
+    def folder(self, run_id: str) -> Path:
+        """Where the run's artifacts lie."""
+        return self.artifacts / run_id
 
     def statuses(self) -> dict[str, Status]:
         """The status of every run, by id."""

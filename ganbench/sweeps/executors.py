@@ -1,4 +1,4 @@
-"""Executors: where tasks are performed. Each has one method, `map`, and yields records as they come."""
+"""Executors: where tasks are performed. Each has one method, `map`, and yields records as tasks end."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Inline:
             if board.stopping:
                 return
             board.set(index, 0)
-            yield perform(task, board.pulse(index))
+            yield from perform(task, board.pulse(index))
 
 
 class Processes:
@@ -53,14 +53,23 @@ class Processes:
                 yield from self._alone(index, waiting, board)
 
     def _alone(self, index: int, waiting: dict[int, Task], board: Board) -> Iterator[RunRecord]:
-        """Try a run again that was under way when a worker died: by itself, so that no other pays for it."""
+        """Try a task again that was under way when a worker died: by itself, so that no other pays for it.
+
+        Where that fails too, runs that train together are tried in halves, lest it is memory that they lack.
+        """
         suspect = {index: waiting[index]}
         yield from self._until_broken(suspect, board)
         if suspect and not board.stopping:
-            yield _crashed(waiting[index])
-            suspect.clear()
+            yield from self._smaller(index, suspect.pop(index), board)
         if not suspect:
             del waiting[index]
+
+    def _smaller(self, index: int, task: Task, board: Board) -> Iterator[RunRecord]:
+        if len(task.specs) == 1:
+            yield _crashed(task)
+            return
+        for half in task.halves():
+            yield from self._alone(index, {index: half}, board)
 
     def _until_broken(self, waiting: dict[int, Task], board: Board) -> Iterator[RunRecord]:
         """Perform what waits until all is done or a worker dies; what is done is taken out of `waiting`."""
@@ -76,12 +85,11 @@ class Processes:
                 pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _collect(futures: Mapping[Future[RunRecord | None], int], waiting: dict[int, Task]) -> Iterator[RunRecord]:
+def _collect(futures: Mapping[Future[list[RunRecord] | None], int], waiting: dict[int, Task]) -> Iterator[RunRecord]:
     for future in as_completed(futures):
-        record = future.result()
+        records = future.result()
         waiting.pop(futures[future])
-        if record is not None:
-            yield record
+        yield from records or ()
 
 
 _board: Board
@@ -102,7 +110,7 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def _work(index: int, task: Task) -> RunRecord | None:
+def _work(index: int, task: Task) -> list[RunRecord] | None:
     """Perform one task in a worker; None where it was asked to stop before it began."""
     if _board.stopping:
         return None

@@ -16,6 +16,7 @@ from ganbench.registry import load_file
 from ganbench.spec import RunRecord, RunSpec, Scoring, Status, SweepSpec
 from ganbench.store import Store
 from ganbench.sweeps.board import Board
+from ganbench.sweeps.cohorts import cohorts
 from ganbench.sweeps.devices import cores, devices
 from ganbench.sweeps.executors import executor
 from ganbench.sweeps.expand import cost, expand
@@ -35,6 +36,7 @@ class Surroundings:
     root: Path | None = None  # folder of image data
     load: tuple[Path, ...] = ()  # users' files with variants and the like
     checkpoint_every: int = 500  # steps
+    cohort: int | None = None  # runs that train together at most; None: by kind of data and device, 1: none
 
 
 class Watch(Protocol):
@@ -82,9 +84,9 @@ def run_sweep(spec: SweepSpec, store: Store, where: Surroundings, watch: Watch |
     todo = _todo(runs, {name: key for name, (_, key) in scorings.items()}, store)
     records: list[RunRecord] = []
     if todo:
-        tasks = _tasks(todo, {name: scoring for name, (scoring, _) in scorings.items()}, store, where, len(runs))
+        tasks = _tasks(runs, todo, {name: scoring for name, (scoring, _) in scorings.items()}, store, where)
         board = Board(len(tasks))
-        perform = executor(where.executor, _workers(where, tasks[0].device, runs)).map
+        perform = executor(where.executor, _workers(where, runs)).map
         with _told(watch, tasks, board, len(runs) - len(todo)) as tell, _stop_on_signals(board):
             for record in perform(tasks, board):
                 store.finish(record, scorings[record.spec.dataset][1])
@@ -100,39 +102,43 @@ def _scoring(dataset: Dataset, scoring: Scoring, root: Path | None) -> tuple[Sco
     return resolved, engine.scoring_key(dataset, resolved, root)
 
 
-def _todo(runs: Sequence[RunSpec], keys: dict[str, str], store: Store) -> list[RunSpec]:
-    """What the store has not finished under these scorings, the costliest first, so that no core idles at the end."""
-    done = store.done({run.id: keys[run.dataset] for run in runs})
-    return sorted((run for run in runs if run.id not in done), key=cost, reverse=True)
+def _todo(runs: Sequence[RunSpec], keys: dict[str, str], store: Store) -> set[str]:
+    """What the store has not finished under these scorings, by id."""
+    return {run.id for run in runs} - store.done({run.id: keys[run.dataset] for run in runs})
 
 
 def _tasks(
-    runs: Sequence[RunSpec], scorings: dict[str, Scoring], store: Store, where: Surroundings, sweep_size: int
+    runs: Sequence[RunSpec], todo: set[str], scorings: dict[str, Scoring], store: Store, where: Surroundings
 ) -> list[Task]:
-    datasets = {name: find(name) for name in {run.dataset for run in runs}}
+    """What is to be done, the costliest first, so that no core idles at the end."""
+    datasets = {run.dataset: find(run.dataset) for run in runs if run.id in todo}
     for dataset in datasets.values():
         dataset.prepare(where.root)
     places = devices(where.device)
-    threads = _threads(where, sweep_size)
+    threads = _threads(where, len(runs))
+    together = cohorts(runs, where.cohort, places[0], _workers(where, runs))
+    left = [part for cohort in together if (part := tuple(run for run in cohort if run.id in todo))]
     return [
         Task(
-            spec=run,
-            scoring=scorings[run.dataset],
-            folder=store.folder(run.id),
+            specs=specs,
+            scoring=scorings[specs[0].dataset],
+            artifacts=store.artifacts,
             root=where.root,
             device=places[index % len(places)],
-            threads=1 if datasets[run.dataset].kind == "points" else threads,
+            threads=1 if datasets[specs[0].dataset].kind == "points" else threads,
             checkpoint_every=where.checkpoint_every,
             load=where.load,
         )
-        for index, run in enumerate(runs)
+        for index, specs in enumerate(sorted(left, key=lambda specs: sum(map(cost, specs)), reverse=True))
     ]
 
 
-def _workers(where: Surroundings, device: str, runs: Sequence[RunSpec]) -> int:
+def _workers(where: Surroundings, runs: Sequence[RunSpec]) -> int:
     if where.workers is not None:
         return where.workers
-    if device.startswith("cuda"):
+    if where.executor == "inline":
+        return 1
+    if devices(where.device)[0].startswith("cuda"):
         small = all(find(name).kind == "points" for name in {run.dataset for run in runs})
         return len(devices(where.device)) * (RUNS_PER_GPU if small else 1)
     return min(cores(), len(runs))

@@ -1,20 +1,21 @@
-"""One run from spec to record: train, sample, score, and leave its artifacts."""
+"""Runs from specs to records: train, sample, score, and leave artifacts."""
 
 from __future__ import annotations
 
+import gc
 import importlib.metadata
 import os
 import platform
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganbench.errors import GanbenchError
 from ganbench.registry import load_file
-from ganbench.spec import RunRecord, RunSpec, Scalar, Score, Scoring, Status
+from ganbench.spec import RunRecord, RunSpec, Scalar, Score, Scoring, Status, digest
 from ganbench.training.settings import REAL
 
 if TYPE_CHECKING:
@@ -33,20 +34,43 @@ SCATTER_SAMPLES = 2500
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker needs to do a run; picklable."""
+    """What a worker needs to do runs that train together, or one; picklable."""
 
-    spec: RunSpec
+    specs: tuple[RunSpec, ...]
     scoring: Scoring
-    folder: Path  # artifacts of the run
+    artifacts: Path  # folder of the store's artifacts: a folder a run
     root: Path | None = None  # image data
     device: str = "cpu"
     threads: int | None = None  # CPU threads; None: as many as PyTorch takes
     checkpoint_every: int = 500  # steps
     load: tuple[Path, ...] = ()  # users' files with variants and the like
 
+    @property
+    def spec(self) -> RunSpec:
+        """The first run, for what is the same for all."""
+        return self.specs[0]
 
-def perform(task: Task, pulse: Pulse | None = None) -> RunRecord:
-    """Do the run; every end is a record, and an error of the run's own is a failed one, with its message."""
+    @property
+    def together(self) -> Path:
+        """Where the runs are kept while they train together."""
+        return self.artifacts / "cohorts" / f"{digest([spec.id for spec in self.specs])}.safetensors"
+
+    def folder(self, spec: RunSpec) -> Path:
+        """Where a run's artifacts lie."""
+        return self.artifacts / spec.id
+
+    def halves(self) -> tuple[Task, Task]:
+        """The task as two, of more than one run."""
+        middle = len(self.specs) // 2
+        return replace(self, specs=self.specs[:middle]), replace(self, specs=self.specs[middle:])
+
+
+def perform(task: Task, pulse: Pulse | None = None) -> list[RunRecord]:
+    """Do the runs; every end is a record, and an error of a run's own is a failed one, with its message.
+
+    Runs that cannot train together, because memory is short or a variant's losses cannot be stacked, do so in halves,
+    and in the end alone.
+    """
     if task.threads is not None:
         _limit_threads(task.threads)
     for path in task.load:
@@ -54,8 +78,19 @@ def perform(task: Task, pulse: Pulse | None = None) -> RunRecord:
     try:
         return _perform(task, pulse)
     except Exception as error:  # noqa: BLE001 - a user's variant may raise anything, and the sweep goes on
-        _leave_traceback(task)
-        return RunRecord(spec=task.spec, status=Status.FAILED, error=_message(error), provenance=provenance(task))
+        if len(task.specs) == 1 or not isinstance(error, RuntimeError | MemoryError):
+            return [_failed(task, spec, error) for spec in task.specs]
+    _make_room()
+    return [record for half in task.halves() for record in perform(half, pulse)]
+
+
+def _make_room() -> None:
+    """Give memory back to the device before the next try."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _limit_threads(threads: int) -> None:
@@ -68,37 +103,51 @@ def _limit_threads(threads: int) -> None:
     threadpool_limits(threads, user_api="blas")
 
 
-def _perform(task: Task, pulse: Pulse | None) -> RunRecord:
+def _perform(task: Task, pulse: Pulse | None) -> list[RunRecord]:
     from ganbench.data import find
 
     dataset = find(task.spec.dataset)
     if task.spec.variant == REAL:
-        return _score_real(task, dataset)
-    return _train_and_score(task, dataset, pulse)
+        return [_score_real(task, dataset)]
+    return [_scored_or_failed(task, dataset, *end) for end in _train(task, dataset, pulse)]
 
 
-def _train_and_score(task: Task, dataset: Dataset, pulse: Pulse | None) -> RunRecord:
-    from ganbench.training.loop import train
-    from ganbench.training.sampling import GeneratorSampler
+def _train(task: Task, dataset: Dataset, pulse: Pulse | None) -> list[tuple[Status, RunState]]:
+    from ganbench.training.loop import train_together
 
-    status, state = train(
-        task.spec,
+    return train_together(
+        task.specs,
         dataset,
         device=task.device,
         root=task.root,
-        checkpoint=task.folder / CHECKPOINT,
+        own=[task.folder(spec) / CHECKPOINT for spec in task.specs],
+        together=task.together,
         every=task.checkpoint_every,
         pulse=pulse,
     )
+
+
+def _scored_or_failed(task: Task, dataset: Dataset, status: Status, state: RunState) -> RunRecord:
+    """What a metric or a generator raises is that run's own failure, and not of those that it trained with."""
+    try:
+        return _scored(task, dataset, status, state)
+    except Exception as error:  # noqa: BLE001 - see perform
+        return _failed(task, state.spec, error)
+
+
+def _scored(task: Task, dataset: Dataset, status: Status, state: RunState) -> RunRecord:
+    from ganbench.training.sampling import GeneratorSampler
+
     scores: tuple[Score, ...] = ()
     seconds = 0.0
+    folder = task.folder(state.spec)
     if status is Status.COMPLETED:
         sampler = GeneratorSampler(state, dataset, task.root)
         scores, seconds = _score(task, dataset, sampler, sampler.protocol)
-        _draw_samples(task, dataset, sampler)
-    _draw_curves(task, state)
+        _draw_samples(folder, dataset, sampler)
+    _draw_curves(folder, state)
     return RunRecord(
-        spec=task.spec,
+        spec=state.spec,
         status=status,
         step=state.step,
         seconds=state.seconds,
@@ -138,23 +187,23 @@ def _real_protocol(dataset: Dataset) -> dict[str, Scalar]:
     return {"generator": "last", "sampling_seed": 0, **quantisation}
 
 
-def _draw_samples(task: Task, dataset: Dataset, sampler: Callable[[int], Iterator[Tensor]]) -> None:
+def _draw_samples(folder: Path, dataset: Dataset, sampler: Callable[[int], Iterator[Tensor]]) -> None:
     from ganbench.reports import plots
 
     if dataset.kind == "images":
         images = next(iter(sampler(GRID_SAMPLES))).cpu().numpy()
-        plots.image_grid(images, task.folder / GRID)
+        plots.image_grid(images, folder / GRID)
     elif dataset.shape == (2,):
         points: Any = [chunk.cpu().numpy() for chunk in sampler(SCATTER_SAMPLES)]
         mixture = dataset.mixture()
-        plots.scatter(points, mixture.means.numpy(), mixture.std, task.folder / GRID)
+        plots.scatter(points, mixture.means.numpy(), mixture.std, folder / GRID)
 
 
-def _draw_curves(task: Task, state: RunState) -> None:
+def _draw_curves(folder: Path, state: RunState) -> None:
     from ganbench.reports import plots
 
     table = state.curves.cpu().numpy()
-    plots.curves(table, state.columns, task.folder / CURVES)
+    plots.curves(table, state.columns, folder / CURVES)
 
 
 def provenance(task: Task) -> dict[str, Scalar]:
@@ -169,6 +218,7 @@ def provenance(task: Task) -> dict[str, Scalar]:
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "cpu": platform.processor() or platform.machine(),
         "threads": torch.get_num_threads(),
+        "cohort": len(task.specs),
         "host": platform.node(),
         "pid": os.getpid(),
     }
@@ -179,7 +229,9 @@ def _message(error: BaseException) -> str:
     return lines[0] if isinstance(error, GanbenchError) else f"{type(error).__name__}: {lines[0]}"
 
 
-def _leave_traceback(task: Task) -> None:
-    """A failed run's full traceback, beside its other artifacts: the record holds one line."""
-    task.folder.mkdir(parents=True, exist_ok=True)
-    (task.folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+def _failed(task: Task, spec: RunSpec, error: BaseException) -> RunRecord:
+    """The record of a failed run; its full traceback lies beside its other artifacts, for the record holds one line."""
+    folder = task.folder(spec)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+    return RunRecord(spec=spec, status=Status.FAILED, error=_message(error), provenance=provenance(task))

@@ -108,7 +108,7 @@ class Cohort:
             return
         tensors = {f"{run.spec.id}/{key}": tensor for run in self.members for key, tensor in run.saved()}
         facts = {run.spec.id: run.facts() for run in self.members}
-        ended = {self.members[place].spec.id: str(status) for place, status in self.ended.items()}
+        ended = {self.members[place].spec.id: str(status) for place, status in self.ended.items() if status.final}
         checkpoint.save(path, tensors, {"members": facts, "ended": ended})
 
 

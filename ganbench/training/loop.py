@@ -99,10 +99,13 @@ def _leave(ends: Sequence[tuple[Status, RunState]], files: Sequence[Path | None]
 
 
 def _finish(cohort: Cohort, file: Path | None) -> None:
-    """Mark what is complete. A cohort is saved once more, lest a kill among its runs' own files leaves some behind."""
+    """Mark what is complete, and save what is not, with all that was trained together.
+
+    A cohort is saved when complete too, lest a kill among its runs' own files leaves some of them behind.
+    """
     for place, status in cohort.ended.items():
         cohort.members[place].complete = status is Status.COMPLETED
-    if file is not None and not (cohort.lone and Status.DIVERGED in cohort.ended.values()):
+    if file is not None and (not cohort.lone or Status.INTERRUPTED in cohort.ended.values()):
         cohort.save(file)
 
 

@@ -15,7 +15,7 @@ from ganbench.sweeps.task import Task
 
 def test_the_live_table_shows_runs_and_the_best(tmp_path: Path) -> None:
     specs = [RunSpec(variant=name, dataset="ring", network="mlp", seed=0, steps=100) for name in ("ns", "wgan")]
-    tasks = [Task(spec, Scoring(), tmp_path) for spec in specs]
+    tasks = [Task((spec,), Scoring(), tmp_path) for spec in specs]
     board, out = Board(2), io.StringIO()
     console = Console(file=out, force_terminal=True, width=120)
     live = _Live(console)

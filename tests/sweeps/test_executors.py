@@ -52,7 +52,7 @@ def bad(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def tasks(spec: SweepSpec, folder: Path, load: tuple[Path, ...] = ()) -> list[Task]:
-    return [Task(run, SCORING, folder / run.id, threads=1, load=load) for run in expand(spec)]
+    return [Task((run,), SCORING, folder, threads=1, load=load) for run in expand(spec)]
 
 
 def test_inline_and_processes_give_the_same_numbers(tmp_path: Path) -> None:
