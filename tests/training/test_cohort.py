@@ -72,7 +72,7 @@ def test_a_step_of_sixteen_is_that_of_each(variant: str) -> None:
         {"lr_decay": "exponential", "lr_decay_rate": 1.1, "lr_min": 1e-5},
         {"optimizer": "rmsprop", "n_dis": 3},
         {"momentum": 0.5, "momentum_final": 0.9, "momentum_steps": 3},
-        {"precision": "bf16", "l2": 1e-3},
+        {"l2": 1e-3, "l2_target": 0.7},
     ],
     ids=str,
 )
@@ -88,7 +88,7 @@ def test_other_networks_stack(network: str, dataset: str, data_root: Path) -> No
         alone = train(each, find(dataset), root=data_root)[1]
         for share, own in zip(state.shares, alone.shares, strict=True):
             for trainee, expected in zip(share.trainees, own.trainees, strict=True):
-                torch.testing.assert_close(trainee.state["mean"], expected.state["mean"], rtol=1e-3, atol=1e-6)
+                torch.testing.assert_close(trainee.state["mean"], expected.state["mean"], rtol=1e-3, atol=1e-5)
 
 
 def test_settings_are_numbers_where_all_agree_and_exact_columns_where_not() -> None:
@@ -135,6 +135,7 @@ def test_nothing_is_trained_again_after_a_kill_among_the_last_checkpoints(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     specs, save = different(spec(steps=12), 3), RunState.save
+    expected = train_together(specs, RING)
     where = files(tmp_path, specs)
 
     def killed(state: RunState, path: Path) -> None:
@@ -148,9 +149,9 @@ def test_nothing_is_trained_again_after_a_kill_among_the_last_checkpoints(
     monkeypatch.setattr(RunState, "save", save)
     monkeypatch.setattr(loop._Course, "advance", lambda *_: pytest.fail("trained again"))
     again = train_together(specs, RING, **where)
-    assert [status for status, _ in again] == [Status.COMPLETED] * 3
-    expected = [train(each, RING)[1] for each in specs] if False else again
-    assert len(expected) == 3
+    for (status, state), (_, whole) in zip(again, expected, strict=True):
+        assert status is Status.COMPLETED
+        assert off(state, whole) == 0
 
 
 def test_a_lone_run_that_was_interrupted_starts_over_among_others(tmp_path: Path) -> None:
