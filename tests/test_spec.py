@@ -70,7 +70,7 @@ def test_true_is_not_one() -> None:
         ({"set": {"lr": {"low": 0, "high": 1}}}, "lr is a range, which the grid sampler cannot walk"),
         ({"trials": 3}, "trials is for the random sampler"),
         ({"sampler": "random"}, "the random sampler needs trials"),
-        ({"sampler": "gird"}, "sampler: input should be 'grid' or 'random' (got 'gird')"),
+        ({"sampler": "gird"}, "sampler: unknown sampler 'gird': did you mean 'grid'?"),
     ],
 )
 def test_bad_sweeps_are_one_clear_line(fields: dict, message: str) -> None:
