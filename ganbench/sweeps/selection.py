@@ -54,10 +54,12 @@ def selection(spec: SweepSpec, dataset: Dataset, scoring: Scoring, root: Path | 
     UnknownNameError and SpecError for an objective that is no score, or whose held-out split is what is reported.
     """
     from ganbench.metrics import engine
-    from ganbench.metrics.choice import requests
+    from ganbench.metrics.choice import requests, scores_of
     from ganbench.metrics.real import narrowed
 
-    objective = spec.objective or names.primary(scoring.metrics or ())
+    objective, *more = scores_of(spec.objective or str(names.primary(scoring.metrics or ())))
+    if more:
+        raise SpecError(f"{spec.objective} is several scores: choose an objective from {', '.join((objective, *more))}")
     (request,) = requests(dataset, scoring.model_copy(update={"metrics": (objective,)}))
     part = narrowed(scoring, [request], scoring.samples)
     if request.card.split:
@@ -65,9 +67,7 @@ def selection(spec: SweepSpec, dataset: Dataset, scoring: Scoring, root: Path | 
             raise SpecError(f"a search chooses on the {HELD_OUT} split: hold what is reported against another, as test")
         part = part.model_copy(update={"split": HELD_OUT})
     resolved = engine.resolve(dataset, part, root)
-    (score, *more) = resolved.metrics or ()
-    if more:
-        raise SpecError(f"{objective} is several scores: choose an objective from {', '.join((score, *more))}")
+    (score,) = resolved.metrics or ()
     return Selection(score, resolved, engine.scoring_key(dataset, resolved, root))
 
 
