@@ -98,6 +98,24 @@ def sweep(**fields) -> SweepSpec:
     return SweepSpec.parse({"variants": ["ns"], "datasets": ["ring"], "seeds": 1, **fields})
 
 
+@pytest.mark.parametrize(("name", "trials"), [("lucic-wide", 100), ("lucic-narrow", 50)])
+def test_the_published_study_can_be_asked_for(name: str, trials: int) -> None:
+    """All variants on images, the defaults first, as docs/search.md has it."""
+    setting = {"batch_size": 64, "latent_dim": 64, "prior": "uniform"}
+    runs = expand(
+        sweep(
+            variants=list(DEFAULTS), datasets=["fashion_mnist"], networks=["dcgan"], sampler="random", trials=trials,
+            space=name, set=setting, budget={"d_steps": 15_625},
+        )
+    )[1:]  # fmt: skip
+    assert len(runs) == trials * len(DEFAULTS)
+    for variant, first in zip(DEFAULTS, runs[::trials], strict=True):
+        found = tuple(first.settings[key] for key in ("beta1", "lr", "n_dis", "norm"))
+        assert (first.variant, found) == (variant, DEFAULTS[variant])
+    assert all(run.steps == 15_625 // run.settings["n_dis"] for run in runs)
+    assert all(setting.items() <= run.settings.items() for run in runs)
+
+
 def test_what_is_set_wins_over_the_space() -> None:
     given = {"lr": {"low": 0.1, "high": 0.2}, "n_dis": 3}
     (family,) = families(sweep(sampler="random", trials=3, space="lucic-wide", set=given))
