@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ganbench.metrics.samples import evaluate
     from ganbench.networks import NETWORKS, Network
     from ganbench.networks.parts import Order, Parts
-    from ganbench.variants import VARIANTS, Batch, Hyper, Phase, Variant, discriminator, generator, variant
+    from ganbench.variants import VARIANTS, Batch, Hyper, Phase, Span, Variant, discriminator, generator, variant
 
 __version__ = "0.1.0"
 
@@ -30,6 +30,7 @@ __all__ = [
     "Order",
     "Parts",
     "Phase",
+    "Span",
     "Variant",
     "data",
     "discriminator",
@@ -56,6 +57,7 @@ _api = attach(
         "Phase": "ganbench.variants",
         "Batch": "ganbench.variants",
         "Hyper": "ganbench.variants",
+        "Span": "ganbench.variants",
         "discriminator": "ganbench.variants",
         "generator": "ganbench.variants",
         "NETWORKS": "ganbench.networks",

@@ -24,6 +24,12 @@ def sweep(
     steps: int | None = None,
     sampler: str | None = None,
     trials: int | None = None,
+    batch: int | None = None,
+    space: str | None = None,
+    objective: str | None = None,
+    search_seeds: int | Sequence[int] | None = None,
+    top: int | None = None,
+    budget: Mapping[str, int] | None = None,
     set: dict[str, Any] | None = None,
     metrics: Names | None = None,
     samples: int | None = None,
@@ -45,7 +51,8 @@ def sweep(
     """Run a sweep: a TOML file, keyword arguments as on the command line, or both (arguments win); neither: the
     embedded default.
 
-    Values of `set` may be lists to go through or `{"low", "high", "log"}` ranges to draw from. weights: a file, or
+    Values of `set` may be lists to go through or `{"low", "high", "log"}` ranges to draw from. sampler to budget: how
+    settings are searched and how long a run is, see ganbench.spec.SweepSpec and docs/search.md. weights: a file, or
     files by extractor. metrics to split: what is scored, see ganbench.spec.Scoring. Errors are
     `ganbench.errors.GanbenchError`. Where `executor` is "process", call it from under `if __name__ == "__main__":`.
     """
@@ -68,10 +75,16 @@ def sweep(
         "variants": _names(variant),
         "datasets": _names(dataset),
         "networks": _names(network),
-        "seeds": seeds if seeds is None or isinstance(seeds, int) else list(seeds),
+        "seeds": _seeds(seeds),
         "steps": steps,
         "sampler": sampler,
         "trials": trials,
+        "batch": batch,
+        "space": space,
+        "objective": objective,
+        "search_seeds": _seeds(search_seeds),
+        "top": top,
+        "budget": budget,
         "set": set,
         "scoring": {key: value for key, value in scoring.items() if value is not None} or None,
     }
@@ -96,6 +109,10 @@ def leaderboard(
 
     with Store.open_existing(store) as opened:
         return board.leaderboard(opened, dataset=_names(dataset), metric=_names(metric), variant=_names(variant))
+
+
+def _seeds(given: int | Sequence[int] | None) -> int | list[int] | None:
+    return given if given is None or isinstance(given, int) else list(given)
 
 
 def _names(given: Names | None) -> list[str] | None:

@@ -9,14 +9,31 @@ import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from ganbench.errors import SpecError, nearest
+from ganbench.errors import SpecError, UnknownNameError, nearest
 
 Scalar = bool | int | float | str
 """A setting's value, or a protocol's."""
+
+
+SAMPLERS = {
+    "grid": "every combination of the listed values",
+    "random": "independent draws from lists and ranges",
+    "qmc": "a scrambled Sobol sequence: even cover of lists and ranges, nothing learnt",
+    "tpe": "tree-structured Parzen estimator, told the results of each batch; lists and ranges",
+    "cmaes": "CMA-ES, told the results of each batch; two ranges or more, lists are drawn beside it",
+    "gp": "Gaussian process with expected improvement, told the results of each batch; lists and ranges",
+}
+"""How settings are searched."""
+
+LEARNING = frozenset({"tpe", "cmaes", "gp"})
+"""Samplers whose next configurations depend on the results of those before."""
+
+BUDGETS = ("d_steps", "g_steps", "images")
+"""What a budget may be counted in: updates of D, updates of G, real images (or points) that D sees."""
 
 
 class _Model(BaseModel):
@@ -113,13 +130,19 @@ class SweepSpec(_Model):
     networks: tuple[str, ...] | None = None
     seeds: tuple[int, ...] = Field((0, 1, 2, 3, 4), min_length=1)
     steps: int | None = Field(None, ge=1, description="generator steps; None: the default of the network")
+    budget: dict[str, int] | None = Field(None, description="in place of steps: one of BUDGETS and how much of it")
     set: dict[str, Scalar | list[Scalar] | Range] = Field(default_factory=dict)
-    sampler: Literal["grid", "random"] = "grid"
-    trials: int | None = Field(None, ge=1, description="configurations a variant; random sampler only")
+    space: str | None = Field(None, description="declared ranges to search; what is `set` wins over them")
+    sampler: str = "grid"
+    trials: int | None = Field(None, ge=1, description="configurations a variant; all samplers but grid")
+    batch: int = Field(5, ge=1, description="configurations asked at once, of a sampler that learns")
+    objective: str | None = Field(None, description="the metric that a search is after; None: the primary one")
+    top: int | None = Field(None, ge=1, description="after the search, so many of the best run with all `seeds`")
+    search_seeds: tuple[int, ...] | None = Field(None, min_length=1, description="seeds of the search itself")
     search_seed: int = Field(0, ge=0)
     scoring: Scoring = Scoring()
 
-    @field_validator("seeds", mode="before")
+    @field_validator("seeds", "search_seeds", mode="before")
     @classmethod
     def _count_or_list(cls, value: object) -> object:
         if isinstance(value, int) and not isinstance(value, bool):
@@ -128,23 +151,63 @@ class SweepSpec(_Model):
             return tuple(range(value))
         return value
 
-    @field_validator("seeds")
+    @field_validator("seeds", "search_seeds")
     @classmethod
-    def _seeds_in_range(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if any(seed < 0 for seed in value):
-            raise ValueError(f"seeds are 0 or more, got {min(value)}")
-        return tuple(dict.fromkeys(value))
+    def _seeds_in_range(cls, value: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        if any(seed < 0 for seed in value or ()):
+            raise ValueError(f"seeds are 0 or more, got {min(value or ())}")
+        return None if value is None else tuple(dict.fromkeys(value))
+
+    @field_validator("sampler")
+    @classmethod
+    def _sampler_exists(cls, value: str) -> str:
+        if value not in SAMPLERS:
+            raise ValueError(UnknownNameError("sampler", value, SAMPLERS))
+        return value
+
+    @field_validator("budget")
+    @classmethod
+    def _budget_is_one(cls, value: dict[str, int] | None) -> dict[str, int] | None:
+        for name, amount in (value or {}).items():
+            if name == "seconds":
+                raise ValueError(
+                    "seconds are no budget: how far a run gets in them depends on the machine, and a run must be "
+                    f"the same on any; use {', '.join(BUDGETS)}"
+                )
+            if name not in BUDGETS:
+                raise ValueError(UnknownNameError("budget", name, BUDGETS))
+            if amount < 1:
+                raise ValueError(f"a budget is at least 1, got {name} = {amount}")
+        if value is not None and len(value) != 1:
+            raise ValueError(f"a budget is one of {', '.join(BUDGETS)}, got {len(value)} of them")
+        return value
 
     @model_validator(mode="after")
     def _sampler_fits(self) -> Self:
         ranges = [key for key, value in self.set.items() if isinstance(value, Range)]
         if self.sampler == "grid" and ranges:
             raise ValueError(f"{ranges[0]} is a range, which the grid sampler cannot walk: use sampler 'random'")
+        if self.sampler == "grid" and self.space is not None:
+            raise ValueError(f"space {self.space!r} has ranges, which the grid sampler cannot walk: use 'random'")
         if self.sampler == "grid" and self.trials is not None:
-            raise ValueError("trials is for the random sampler: a grid has as many as its values make")
-        if self.sampler == "random" and self.trials is None:
-            raise ValueError("the random sampler needs trials: how many configurations to draw for each variant")
+            raise ValueError("trials is for the random sampler and its like: a grid has as many as its values make")
+        if self.sampler != "grid" and self.trials is None:
+            raise ValueError(f"the {self.sampler} sampler needs trials: how many configurations for each variant")
         return self
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        if self.steps is not None and self.budget is not None:
+            raise ValueError("steps and budget both say how long a run is: give one")
+        if (self.top is None) != (self.search_seeds is None):
+            raise ValueError("top and search_seeds go together: the best `top` found with search_seeds get all seeds")
+        return self
+
+    @property
+    def searches(self) -> bool:
+        """Whether it tries several configurations of some variant."""
+        lists = (value for value in self.set.values() if isinstance(value, list))
+        return self.sampler != "grid" or any(len(value) > 1 for value in lists)
 
     @classmethod
     def from_toml(cls, path: Path, overrides: Mapping[str, Any] | None = None) -> Self:
@@ -156,10 +219,17 @@ class SweepSpec(_Model):
         except tomllib.TOMLDecodeError as error:
             raise SpecError(f"{path} is not valid TOML: {error}") from None
         overrides = dict(overrides or {})
+        for one, other in (("steps", "budget"), ("budget", "steps")):  # a length given on the command line wins
+            if one in overrides:
+                values.pop(other, None)
         for table in ("set", "scoring"):
             if isinstance(values.get(table), dict):
                 overrides[table] = values[table] | overrides.get(table, {})
         return cls.parse(values | overrides, where=str(path))
+
+
+SELECTION: dict[str, Scalar] = {"use": "selection"}
+"""In the protocol of scores by which a search chooses: no track of what is reported has it."""
 
 
 class Score(_Model):
@@ -178,6 +248,11 @@ class Score(_Model):
     details: dict[str, Scalar] = Field(default_factory=dict)
 
     @property
+    def selects(self) -> bool:
+        """Whether it is there to choose a configuration by, and not to be reported."""
+        return self.protocol.get("use") == SELECTION["use"]
+
+    @property
     def protocol_text(self) -> str:
         """The protocol as one line of `key=value`, sorted by key: what the leaderboard shows and groups by."""
         return " ".join(f"{key}={plain(value)}" for key, value in sorted(self.protocol.items()))
@@ -194,6 +269,11 @@ class RunRecord(_Model):
     error: str | None = None
     scores: tuple[Score, ...] = ()
     provenance: dict[str, Scalar] = Field(default_factory=dict)
+
+    @property
+    def reported(self) -> tuple[Score, ...]:
+        """The scores without those that choose a configuration."""
+        return tuple(score for score in self.scores if not score.selects)
 
 
 def plain(value: Scalar) -> Scalar:

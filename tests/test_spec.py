@@ -70,7 +70,19 @@ def test_true_is_not_one() -> None:
         ({"set": {"lr": {"low": 0, "high": 1}}}, "lr is a range, which the grid sampler cannot walk"),
         ({"trials": 3}, "trials is for the random sampler"),
         ({"sampler": "random"}, "the random sampler needs trials"),
-        ({"sampler": "gird"}, "sampler: input should be 'grid' or 'random' (got 'gird')"),
+        ({"sampler": "tpe"}, "the tpe sampler needs trials"),
+        ({"space": "own"}, "space 'own' has ranges, which the grid sampler cannot walk"),
+        ({"batch": 0}, "batch: input should be greater than or equal to 1 (got 0)"),
+        ({"top": 1}, "top and search_seeds go together"),
+        ({"search_seeds": 2}, "top and search_seeds go together"),
+        ({"search_seeds": 0, "top": 1}, "a sweep needs at least one seed, got 0"),
+        ({"budget": {"d_step": 9}}, "budget: unknown budget 'd_step': did you mean 'd_steps'?"),
+        ({"budget": {"d_steps": 0}}, "a budget is at least 1, got d_steps = 0"),
+        ({"budget": {"seconds": 60}}, "seconds are no budget: how far a run gets in them depends on the machine"),
+        ({"budget": {}}, "a budget is one of d_steps, g_steps, images, got 0 of them"),
+        ({"budget": {"d_steps": 1, "images": 1}}, "a budget is one of d_steps, g_steps, images, got 2 of them"),
+        ({"budget": {"d_steps": 9}, "steps": 9}, "steps and budget both say how long a run is"),
+        ({"sampler": "gird"}, "sampler: unknown sampler 'gird': did you mean 'grid'?"),
     ],
 )
 def test_bad_sweeps_are_one_clear_line(fields: dict, message: str) -> None:
@@ -90,6 +102,25 @@ def test_toml_with_overrides(tmp_path: Path) -> None:
     path.write_text('variants = ["ns"]\ndatasets = ["ring"]\nsteps = 10\n[set]\nlr = [1e-3, 1e-4]\nwidth = 64\n')
     spec = SweepSpec.from_toml(path, {"steps": 20, "set": {"width": 32}})
     assert (spec.steps, spec.set["lr"], spec.set["width"]) == (20, [1e-3, 1e-4], 32)
+
+
+def test_a_length_that_is_given_wins_over_the_files(tmp_path: Path) -> None:
+    path = tmp_path / "sweep.toml"
+    path.write_text('variants = ["ns"]\ndatasets = ["ring"]\nsteps = 10\n')
+    spec = SweepSpec.from_toml(path, {"budget": {"d_steps": 50}})
+    assert (spec.steps, spec.budget) == (None, {"d_steps": 50})
+    path.write_text('variants = ["ns"]\ndatasets = ["ring"]\n[budget]\nimages = 10\n')
+    spec = SweepSpec.from_toml(path, {"steps": 20})
+    assert (spec.steps, spec.budget) == (20, None)
+
+
+def test_what_searches() -> None:
+    def searches(**fields) -> bool:
+        return SweepSpec.parse({"variants": ["ns"], "datasets": ["ring"], **fields}).searches
+
+    assert not searches(set={"lr": 1e-3, "width": [8]})
+    assert searches(set={"lr": [1e-3, 1e-4]})
+    assert searches(sampler="random", trials=2, set={"lr": {"low": 0.1, "high": 1.0}})
 
 
 def test_malformed_toml_names_the_line(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import click
 
 from ganbench.errors import nearest
 from ganbench.registry import load_file
+from ganbench.spec import SAMPLERS
 
 if TYPE_CHECKING:
     from ganbench.networks import Network
@@ -110,10 +111,7 @@ def _rows_of_parts(kind: str) -> list[dict[str, str]]:
 
         return [{"name": card.name, "title": card.title} for card in EXTRACTORS]
     if kind == "samplers":
-        return [
-            {"name": "grid", "title": "every combination of the listed values"},
-            {"name": "random", "title": "independent draws from lists and ranges"},
-        ]
+        return [{"name": name, "title": title} for name, title in SAMPLERS.items()]
     return [
         {"name": "process", "title": "one process a CPU core, several a GPU where runs are small"},
         {"name": "inline", "title": "in this process, one run after the other"},

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from ganbench.errors import SpecError
+from ganbench.spec import BUDGETS
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -115,17 +116,59 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def search_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--sampler, --trials, --batch, --space, --objective, --search-seeds, --top, --budget: see `search`."""
+    for option in (
+        click.option(
+            "--budget",
+            metavar="UNIT=N",
+            help=f"In place of --steps, what a run may spend: {', '.join(BUDGETS)}; its steps follow from its n_dis "
+            "and batch size.",
+        ),
+        click.option("--top", type=int, help="After the search, train so many of the best with all --seeds."),
+        click.option("--search-seeds", help="Seeds of the search itself, with --top. [default: --seeds]"),
+        click.option("--objective", help="The score that a search is after. [default: the data set's primary one]"),
+        click.option("--space", help="Ranges to search, --set wins: own, lucic-wide or lucic-narrow."),
+        click.option("--batch", type=int, help="Configurations asked at once, of tpe, cmaes and gp. [default: 5]"),
+        click.option("--trials", type=int, help="Configurations a variant, for all samplers but grid."),
+        click.option("--sampler", help="How settings are searched: grid, random, qmc, tpe, cmaes or gp."),
+    ):
+        command = option(command)
+    return command
+
+
+def search(fields: dict[str, Any]) -> dict[str, Any]:
+    """What `search_options` gave, as fields of a SweepSpec; None where nothing was given."""
+    given = {name: fields[name] for name in ("sampler", "trials", "batch", "space", "objective", "top")}
+    search_seeds = fields["search_seeds"]
+    return given | {
+        "search_seeds": None if search_seeds is None else seeds(search_seeds, "--search-seeds"),
+        "budget": budget(fields["budget"]),
+    }
+
+
+def budget(text: str | None) -> dict[str, int] | None:
+    """`UNIT=N` as a budget."""
+    if text is None:
+        return None
+    unit, _, amount = text.partition("=")
+    try:
+        return {unit.strip(): int(amount.replace(",", "").replace("_", ""))}
+    except ValueError:
+        raise SpecError(f"--budget takes UNIT=N, as in d_steps=15625, got {text!r}") from None
+
+
 def names(text: str | None) -> list[str] | None:
     """`a,b` as a list; None where nothing was given."""
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
-def seeds(text: str) -> int | list[int]:
+def seeds(text: str, option: str = "--seeds") -> int | list[int]:
     """`5` is a count of seeds, `0,3,7` are the seeds themselves."""
     try:
         values = [int(part) for part in text.split(",")]
     except ValueError:
-        raise SpecError(f"--seeds is a count (5) or a list (0,3,7), got {text!r}") from None
+        raise SpecError(f"{option} is a count (5) or a list (0,3,7), got {text!r}") from None
     return values if "," in text else values[0]
 
 

@@ -43,7 +43,7 @@ class _Best:
         self._best: dict[str, tuple[str, str, float]] = {}
 
     def see(self, record: RunRecord) -> None:
-        scores = {score.metric: score.value for score in record.scores}
+        scores = {score.metric: score.value for score in record.reported}
         metric = primary(scores)
         if metric is None or record.spec.variant == "real":
             return
@@ -65,7 +65,7 @@ class _Lines:
         self._total = self._done = 0
 
     def begin(self, tasks: Sequence[Task], board: Board, skipped: int) -> None:
-        self._total = runs_of(tasks)
+        self._total, self._done = runs_of(tasks), 0  # a search begins once a round
         click.echo(f"{self._total} runs to do, {skipped} done before", err=True)
 
     def finished(self, record: RunRecord) -> None:
@@ -86,7 +86,7 @@ class _Live:
 
     def begin(self, tasks: Sequence[Task], board: Board, skipped: int) -> None:
         self._tasks, self._board, self._skipped = tasks, board, skipped
-        self._ended: set[str] = set()
+        self._done, self._ended = [], set[str]()  # a search begins once a round
         self._started = time.monotonic()
         self._first: dict[int, int] = {}  # step at which a task was first seen: it may come from a checkpoint
         # made here, not before: it renders as soon as it is made
@@ -172,7 +172,7 @@ def _described(record: RunRecord) -> str:
         return f"{name} at step {record.step}"
     if record.error:
         return f"{name}: {record.error}"
-    scores = "  ".join(f"{score.metric} {score.value:.4g}" for score in record.scores)
+    scores = "  ".join(f"{score.metric} {score.value:.4g}" for score in record.reported)
     return f"{name} in {record.seconds + record.score_seconds:.1f} s  {scores}"
 
 

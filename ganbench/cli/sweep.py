@@ -15,6 +15,9 @@ Examples:
   ganbench sweep --variant ns,wgan-gp --dataset ring,grid --seeds 10
   ganbench sweep --variant wgan-gp --dataset ring --set gp=0.1,1,10 --set lr=1e-4,1e-3
   ganbench sweep --variant ns --dataset ring --sampler random --trials 20 --set lr=log:1e-5..1e-2
+  ganbench sweep --variant wgan-gp --dataset ring --sampler tpe --trials 30 --space own --objective kl
+  ganbench sweep --variant ns,wgan --dataset mnist --sampler random --trials 100 --space lucic-wide \
+    --budget d_steps=15625 --search-seeds 1 --top 1 --seeds 50
   ganbench sweep --variant dcgan --dataset path/to/images --steps 5000
   ganbench sweep spec.toml
 
@@ -29,8 +32,7 @@ Whatever stopped it, the same command goes on where it was.
 @click.option("--network", help="Networks, separated by commas. [default: that of the variant and data]")
 @click.option("--seeds", help="How many seeds (5), or which (0,3,7).")
 @click.option("--steps", type=int, help="Generator steps. [default: the network's]")
-@click.option("--sampler", help="How settings are searched: grid or random.")
-@click.option("--trials", type=int, help="Configurations a variant, for the random sampler.")
+@options.search_options
 @options.training_options
 @options.scoring_options
 @options.device_option
@@ -82,8 +84,7 @@ def _given(fields: dict[str, Any], settings: tuple[str, ...]) -> dict[str, Any]:
         "networks": options.names(fields["network"]),
         "seeds": None if fields["seeds"] is None else options.seeds(fields["seeds"]),
         "steps": fields["steps"],
-        "sampler": fields["sampler"],
-        "trials": fields["trials"],
+        **options.search(fields),
         "set": options.assignments(settings) or None,
         "scoring": options.scoring(fields) or None,
     }

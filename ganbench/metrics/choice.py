@@ -45,7 +45,7 @@ def resolve(dataset: Dataset, scoring: Scoring, root: Path | None = None, progre
     names = scoring.metrics if scoring.metrics is not None else default_metrics(dataset, scoring)
     if not names:
         raise SpecError("no metrics are named: leave them out for those of the data set, or name some")
-    scores = dict.fromkeys(score for name in names for score in _scores(name))
+    scores = dict.fromkeys(score for name in names for score in scores_of(name))
     asked = list(dict.fromkeys(_request(score, dataset, scoring) for score in scores))
     for request in asked:
         check_fits(request.card, request.score, dataset)
@@ -61,6 +61,14 @@ def resolve(dataset: Dataset, scoring: Scoring, root: Path | None = None, progre
     return scoring.model_copy(
         update={"metrics": tuple(request.score for request in asked), "features": next(iter(chosen - {None}), None)}
     )
+
+
+def scores_of(name: str) -> tuple[str, ...]:
+    """The scores that a name stands for: itself, or those of the metric of that name."""
+    cards = {card.name: card for card in METRICS}
+    if name in cards and not any(name in card.directions for card in cards.values()):
+        return tuple(cards[name].directions)
+    return (name,)
 
 
 def requests(dataset: Dataset, scoring: Scoring) -> list[Request]:
@@ -126,14 +134,6 @@ def default_features(dataset: Dataset, scoring: Scoring) -> str:
     if dataset.shape[0] == 3 and (given or inception.available()):
         return "inception"
     return "efficientnet-lite0"
-
-
-def _scores(name: str) -> tuple[str, ...]:
-    """The scores that a name stands for: itself, or those of the metric of that name."""
-    cards = {card.name: card for card in METRICS}
-    if name in cards and not any(name in card.directions for card in cards.values()):
-        return tuple(cards[name].directions)
-    return (name,)
 
 
 def _request(name: str, dataset: Dataset, scoring: Scoring) -> Request:

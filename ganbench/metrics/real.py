@@ -48,7 +48,7 @@ def real_scores(
         def sampler(count: int, split: str = split) -> Any:
             return real_samples(dataset, count, SEED, root, split=split)
 
-        part, told = _narrowed(scoring, asked, n), _told(progress)
+        part, told = narrowed(scoring, asked, n), _told(progress)
         made = protocol or {"real": FRESH if dataset.kind == "points" else split}
         scores = score(sampler, dataset, part, root=root, device=device, protocol=made, progress=told)
         found.update({each.metric: each for each in scores})
@@ -72,7 +72,7 @@ def _count(request: Request, dataset: Dataset, scoring: Scoring, split: str, roo
     return min(wanted, len(dataset.images(split, root))) if split else 0
 
 
-def _narrowed(scoring: Scoring, asked: Sequence[Request], n: int) -> Scoring:
+def narrowed(scoring: Scoring, asked: Sequence[Request], n: int | None) -> Scoring:
     """The scoring of a part of its metrics, without what those have no use for."""
     cards = [EXTRACTORS.get(request.extractor) for request in asked if request.extractor]
     used = {"", *(card.name for card in cards)}

@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from ganbench.errors import UnknownNameError
-from ganbench.reports import names, statistics
+from ganbench.reports import names, selection, statistics
 from ganbench.reports.names import Direction, DirectionOf
+from ganbench.reports.selection import Chosen
 from ganbench.spec import Status
 from ganbench.store import Store
 from ganbench.store.tables import RunRow, ScoreRow
@@ -44,6 +45,7 @@ TYPES = {
     "run_ids": "object",
     "configurations": "int64",
     "settings": "object",
+    "selected_by": "object",
     "flags": "object",
     "versions": "object",
     "values": "object",
@@ -72,9 +74,11 @@ def leaderboard(
     in `flags`. diverged, failed: runs of the row's configuration that ended so; they are never numbers. seconds: mean
     training time of its completed runs. run_ids: all runs behind the row; read them as text.
 
-    Where several hyperparameter configurations of a variant were tried (`configurations`), the row is the one of the
-    best mean, and `settings` says in what it differs: with more than one, the selection was made on the very scores
-    shown, so they flatter, and the more so the more were tried.
+    Where several hyperparameter configurations of a variant were tried (`configurations`), the row is one of them, and
+    `settings` says in what it differs. selected_by: what it was chosen by. A search scores its runs once more, on a
+    sample and a split held out for choosing ("fid on valid", "kl on selection"), and the best by those is shown,
+    whatever it scores here. Without them it is the best mean of the row itself ("shown
+    scores"), which flatters, and the more so the more were tried.
 
     rank: 1 is the best mean in the metric's direction among rows of one data set, metric, protocol and version of
     both, whatever `variant` leaves in sight; ties share the smaller. Blank for `real` and for rows without a mean.
@@ -87,8 +91,9 @@ def leaderboard(
     known = store.names()
     for kind, asked in (("dataset", datasets), ("metric", metrics), ("variant", variants)):
         _check(kind, asked, known[kind])
-    results = _Results(*store.rows(datasets, metrics))
-    frame = pd.DataFrame([_row(entry, direction) for entry in results.entries()], columns=list(TYPES)).astype(TYPES)
+    results = _Results(*store.rows(datasets), direction)
+    shown = (entry for entry in results.entries() if metrics is None or entry.track.metric in metrics)
+    frame = pd.DataFrame([_row(entry, direction) for entry in shown], columns=list(TYPES)).astype(TYPES)
     frame = _sorted(_ranked(frame, direction))
     return frame if variants is None else frame[frame["variant"].isin(variants)].reset_index(drop=True)
 
@@ -143,6 +148,16 @@ class _Configuration:
         return float(statistics.mean(self.values))
 
     @property
+    def group(self) -> str:
+        """The id of what its runs share."""
+        return self.runs[0].group
+
+    def held_out_merit(self, better: Direction) -> tuple[int, bool, float]:
+        """Sorts the best first, where the scores are held-out ones."""
+        lost = len(self.behind) - len(self.values)
+        return selection.merit(self.mean, len(self.behind), lost, better)
+
+    @property
     def completed(self) -> bool:
         return any(run.status is Status.COMPLETED for run in self.runs)
 
@@ -156,17 +171,31 @@ class _Configuration:
 
 
 class _Entry(NamedTuple):
-    """A row to be: the configurations of a family that have a score on the track, or could have had."""
+    """A row to be: the configurations of a family that have a score on the track, or could have had.
+
+    `chosen` is the one that was selected by held-out scores, if any.
+    """
 
     family: _Family
     track: _Track
     configurations: list[_Configuration]
+    chosen: Chosen | None = None
+
+    def shown(self, better: Direction) -> tuple[_Configuration, str]:
+        """The configuration of the row, and what it was chosen by; empty where there was no choice."""
+        if len(self.configurations) == 1:
+            return self.configurations[0], ""
+        for configuration in self.configurations:
+            if self.chosen and configuration.group == self.chosen.group:
+                return configuration, self.chosen.by
+        return min(self.configurations, key=lambda each: _merit(each, better)), selection.SHOWN
 
 
 class _Results:
     """Runs and scores by whom and how they are compared."""
 
-    def __init__(self, runs: Sequence[RunRow], scores: Sequence[ScoreRow]) -> None:
+    def __init__(self, runs: Sequence[RunRow], scores: Sequence[ScoreRow], direction: DirectionOf) -> None:
+        self._direction = direction
         self._groups: dict[_Family, dict[str, list[RunRow]]] = defaultdict(lambda: defaultdict(list))
         self._scores: dict[tuple[str, _Track], ScoreRow] = {}
         self._tracks: dict[tuple[str, str], set[_Track]] = defaultdict(set)
@@ -178,14 +207,30 @@ class _Results:
             track = _Track(score.metric, score.protocol, score.version)
             self._scores[score.run_id, track] = score
             self._tracks[of_run[score.run_id]].add(track)
+        self._selecting = {
+            known: {track for track in tracks if selection.selects(track.protocol)}
+            for known, tracks in self._tracks.items()
+        }
 
     def entries(self) -> Iterator[_Entry]:
         for family, groups in self._groups.items():
-            for track in sorted(self._tracks[family[:2]]):
+            chosen = self._chosen(family, groups) if len(groups) > 1 else {}
+            for track in sorted(self._tracks[family[:2]] - self._selecting.get(family[:2], set())):
                 configurations = [self._configuration(runs, track) for runs in groups.values()]
                 if any(each.scores for each in configurations) or not any(each.completed for each in configurations):
                     in_it = [each for each in configurations if each.scores or not each.completed]
-                    yield _Entry(family, track, in_it)
+                    yield _Entry(family, track, in_it, selection.fitting(chosen, track.metric))
+
+    def _chosen(self, family: _Family, groups: Mapping[str, list[RunRow]]) -> dict[str, Chosen]:
+        """What each objective selects; of several measures of one objective, the one of most configurations."""
+        found: dict[str, tuple[int, Chosen]] = {}
+        for track in sorted(self._selecting.get(family[:2], ())):
+            better = self._direction(track.metric)
+            tried = [each for runs in groups.values() if (each := self._configuration(runs, track)).scores]
+            if len(tried) > found.get(track.metric, (0,))[0]:
+                best = min(tried, key=lambda each: (each.held_out_merit(better), each.group))
+                found[track.metric] = len(tried), Chosen(best.group, selection.named(track.metric, track.protocol))
+        return {metric: chosen for metric, (_, chosen) in found.items()}
 
     def _configuration(self, runs: list[RunRow], track: _Track) -> _Configuration:
         found = ((run.id, self._scores.get((run.id, track))) for run in runs)
@@ -198,7 +243,7 @@ def _family(run: RunRow) -> _Family:
 
 def _row(entry: _Entry, direction: DirectionOf) -> dict[str, Any]:
     better = direction(entry.track.metric)
-    chosen = min(entry.configurations, key=lambda each: _merit(each, better))
+    chosen, selected_by = entry.shown(better)
     return {
         "dataset": entry.family.dataset,
         "metric": entry.track.metric,
@@ -212,6 +257,7 @@ def _row(entry: _Entry, direction: DirectionOf) -> dict[str, Any]:
         "run_ids": " ".join(run.id for run in chosen.behind),
         "configurations": len(entry.configurations),
         "settings": _differences(chosen, entry.configurations),
+        "selected_by": selected_by,
         "flags": "; ".join(_flags(chosen)),
         "versions": f"dataset={entry.family.dataset_version} metric={entry.track.version}",
         **_summary(chosen, better),
@@ -226,7 +272,7 @@ def _merit(configuration: _Configuration, better: Direction) -> tuple[bool, floa
         undefined,
         0.0 if undefined else names.loss(mean, better),
         -len(configuration.values),
-        configuration.runs[0].group,
+        configuration.group,
     )
 
 

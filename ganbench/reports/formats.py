@@ -11,6 +11,7 @@ from tabulate import tabulate
 
 from ganbench.reports import names
 from ganbench.reports.board import TRACK, Row, records
+from ganbench.reports.selection import SHOWN
 
 NONE = "–"
 """What stands for nothing."""
@@ -132,7 +133,8 @@ def _cells(row: Row) -> dict[str, str]:
     strong = "**" if ranked and row["rank"] == 1 else ""
     std = row["std"]
     undefined = math.isnan(row["ci_low"])
-    tried = f" (best of {row['configurations']})" if row["configurations"] > 1 else ""
+    by = "" if row["selected_by"] == SHOWN else f" by {row['selected_by']}"
+    tried = f" (best of {row['configurations']}{by})" if row["configurations"] > 1 else ""
     return {
         "rank": str(row["rank"]) if ranked else NONE,
         "variant": f"{strong}{_escaped(row['variant'])}{strong}",

@@ -1,59 +1,122 @@
-"""From a SweepSpec to its RunSpecs."""
+"""From a SweepSpec, and what is known of its runs, to its RunSpecs."""
 
 from __future__ import annotations
 
 import itertools
 import math
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 
-from ganbench.data import Dataset, find
-from ganbench.errors import SpecError, UnknownNameError
-from ganbench.networks import NETWORKS
+from ganbench.errors import SpecError
+from ganbench.reports import names
 from ganbench.rng import derive
 from ganbench.spec import Range, RunSpec, Scalar, SweepSpec
-from ganbench.training.settings import choose_network, hypers, real_run, resolve, switches_on
-from ganbench.variants.base import VARIANTS, Variant
+from ganbench.sweeps.families import Family, families
+from ganbench.sweeps.search import LossOf, Study
+from ganbench.sweeps.spaces import Choice, Choices, Configuration
+from ganbench.training.settings import real_run
+from ganbench.variants.base import VARIANTS
 from ganbench.variants.hypers import TRAINER
 
-Configuration = dict[str, Scalar]
-Choices = Mapping[str, Scalar | list[Scalar] | Range]
+Results = Mapping[str, float | None]
+"""The objective of runs that have ended, by id; None where a run has none: it diverged or failed."""
 
 
 def expand(spec: SweepSpec) -> list[RunSpec]:
-    """Every run of the sweep once, each data set's real-data row first; faults in any of them are errors now.
+    """Every run of the sweep once that is known before any has ended: of a search that learns, its first batch.
 
-    A setting applies to the variants and networks that have it; one that none has is an UnknownNameError. A switch that
-    some of the variants have on by themselves (the penalty of WGAN-GP) applies to those alone.
+    Each data set's real-data row comes first. Faults in any of them are errors now; see `families`.
     """
-    runs: dict[str, RunSpec] = {}
-    unused = set(spec.set)
-    for dataset in [find(name) for name in spec.datasets]:
-        runs.setdefault(real_run(dataset).id, real_run(dataset))
-        on = {network: _switches_on(spec, dataset, network) for network in spec.networks or (None,)}
-        for variant, network in itertools.product(map(VARIANTS.get, spec.variants), spec.networks or (None,)):
-            chosen = choose_network(variant, dataset, network).name
-            known = hypers(variant, NETWORKS.get(chosen))
-            unused -= known.keys()
-            theirs = set().union(*on[network].values()) - on[network][variant.name]
-            choices = {key: value for key, value in spec.set.items() if key in known.keys() - theirs}
-            for run in _runs(spec, variant, dataset, chosen, choices):
-                runs.setdefault(run.id, run)
-    if unused:
-        raise UnknownNameError("setting", sorted(unused)[0], _all_settings(spec))
-    return list(runs.values())
+    return Expansion(spec).runs({})
 
 
-def _switches_on(spec: SweepSpec, dataset: Dataset, network: str | None) -> dict[str, set[str]]:
-    """The switches that each of the sweep's variants has on by itself."""
-    cards = [VARIANTS.get(name) for name in spec.variants]
-    return {card.name: switches_on(card, choose_network(card, dataset, network)) for card in cards}
+class Expansion:
+    """A sweep's runs, as far as results so far let them be known: a pure function of the spec and of the results.
+
+    `objectives` is the metric by which configurations are compared, by data set. What was worked out for some results
+    is kept, so it may be asked again with more of them, and those told once must not change.
+    """
+
+    def __init__(self, spec: SweepSpec, objectives: Mapping[str, str] | None = None) -> None:
+        metrics = objectives or {}
+        self._walks = [_Walk(spec, each, metrics.get(each.dataset.name, "")) for each in families(spec)]
+
+    def runs(self, results: Results) -> list[RunSpec]:
+        """Every run once, in order."""
+        runs: dict[str, RunSpec] = {}
+        for walk in self._walks:
+            real = real_run(walk.family.dataset)
+            runs.setdefault(real.id, real)
+            runs |= {run_id: run for run_id, run in walk.runs(results).items() if run_id not in runs}
+        return list(runs.values())
+
+    def searched(self, results: Results) -> set[str]:
+        """The ids of the runs whose family has several configurations to choose from."""
+        return {run_id for walk in self._walks if walk.chooses for run_id in walk.runs(results)}
 
 
-def _runs(spec: SweepSpec, variant: Variant, dataset: Dataset, network: str, choices: Choices) -> Iterator[RunSpec]:
-    for configuration in configurations(spec, choices):
-        for seed in spec.seeds:
-            yield resolve(variant.name, dataset, seed=seed, network=network, steps=spec.steps, overrides=configuration)
+class _Walk:
+    """One family's way through its space."""
+
+    def __init__(self, spec: SweepSpec, family: Family, objective: str) -> None:
+        self.family = family
+        self._spec, self._direction = spec, names.direction(objective)
+        self._propose = _proposals(spec, family)
+        self._runs: dict[tuple[str, bool], dict[str, RunSpec]] = {}
+
+    @property
+    def chooses(self) -> bool:
+        """Whether it tries several configurations."""
+        return (self._spec.trials or len(self._propose(lambda _: None))) > 1
+
+    def runs(self, results: Results) -> dict[str, RunSpec]:
+        """Those of the configurations asked for so far; when all have ended, those of the best with all seeds."""
+
+        def loss(configuration: Configuration) -> float | None:
+            return self._loss(configuration, results)
+
+        tried = self._propose(loss)
+        runs = {run_id: run for each in tried for run_id, run in self._of(each, searching=True).items()}
+        if self._spec.top is not None:
+            losses = [loss(each) for each in tried]
+            runs |= {k: v for each in self._best(tried, losses) for k, v in self._of(each, searching=False).items()}
+        return runs
+
+    def _best(self, tried: list[Configuration], losses: list[float | None]) -> list[Configuration]:
+        """The `top` of them; none before all have ended. Those that are one run are one configuration."""
+        if None in losses:
+            return []
+        ended = [(loss, each) for loss, each in zip(losses, tried, strict=True) if loss is not None and loss < math.inf]
+        by_loss = [each for _, each in sorted(ended, key=lambda pair: pair[0])]
+        distinct = {next(iter(self._of(each, searching=True))): each for each in by_loss}
+        return list(distinct.values())[: self._spec.top]
+
+    def _loss(self, configuration: Configuration, results: Results) -> float | None:
+        """By the mean of its seeds; inf where one has no objective, None where one has not ended."""
+        run_ids = self._of(configuration, searching=True)
+        if not results.keys() >= run_ids.keys():
+            return None
+        found = [value for run_id in run_ids if (value := results[run_id]) is not None and math.isfinite(value)]
+        if len(found) < len(run_ids):
+            return math.inf
+        return names.loss(math.fsum(found) / len(found), self._direction)
+
+    def _of(self, configuration: Configuration, *, searching: bool) -> dict[str, RunSpec]:
+        """The runs of a configuration by id, for the search's seeds or for all."""
+        key = repr(sorted(configuration.items())), searching
+        if key not in self._runs:
+            seeds = self._spec.search_seeds if searching and self._spec.search_seeds else self._spec.seeds
+            self._runs[key] = {run.id: run for run in self.family.runs(self._spec, configuration, seeds)}
+        return self._runs[key]
+
+
+def _proposals(spec: SweepSpec, family: Family) -> Callable[[LossOf], list[Configuration]]:
+    """What gives the family's configurations, as far as losses let them be known."""
+    if spec.sampler not in ("grid", "random"):
+        return Study(spec, family).proposed
+    drawn = configurations(spec, family.choices)
+    tried = drawn if family.first is None else [family.first, *drawn[1:]]
+    return lambda loss_of: tried
 
 
 def configurations(spec: SweepSpec, choices: Choices) -> list[Configuration]:
@@ -75,11 +138,11 @@ def configurations(spec: SweepSpec, choices: Choices) -> list[Configuration]:
     ]
 
 
-def _values(value: Scalar | list[Scalar] | Range) -> list[Scalar]:
+def _values(value: Choice) -> list[Scalar]:
     return value if isinstance(value, list) else [value]  # type: ignore[list-item]  # no Range on a grid
 
 
-def _draw(value: Scalar | list[Scalar] | Range, generator: random.Random) -> Scalar:
+def _draw(value: Choice, generator: random.Random) -> Scalar:
     if isinstance(value, list):
         return generator.choice(value)
     if not isinstance(value, Range):
@@ -90,14 +153,6 @@ def _draw(value: Scalar | list[Scalar] | Range, generator: random.Random) -> Sca
     drawn = min(high, max(low, math.exp(drawn) if value.log else drawn))
     whole = isinstance(low, int) and isinstance(high, int)
     return round(drawn) if whole else drawn
-
-
-def _all_settings(spec: SweepSpec) -> set[str]:
-    names: set[str] = set()
-    for dataset, variant in itertools.product(map(find, spec.datasets), map(VARIANTS.get, spec.variants)):
-        for network in spec.networks or (None,):
-            names |= hypers(variant, choose_network(variant, dataset, network)).keys()
-    return names
 
 
 def cost(run: RunSpec) -> float:

@@ -5,21 +5,22 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
-from ganbench.data import Dataset, find
+from ganbench.data import find
 from ganbench.registry import load_file
-from ganbench.spec import RunRecord, RunSpec, Scoring, Status, SweepSpec
+from ganbench.spec import RunRecord, RunSpec, Status, SweepSpec
 from ganbench.store import Store
 from ganbench.sweeps.board import Board
 from ganbench.sweeps.cohorts import cohorts
 from ganbench.sweeps.devices import cores, devices
 from ganbench.sweeps.executors import executor
-from ganbench.sweeps.expand import cost, expand
+from ganbench.sweeps.expand import cost
+from ganbench.sweeps.rounds import Rounds
 from ganbench.sweeps.task import Task
 
 RUNS_PER_GPU = 4
@@ -75,59 +76,74 @@ class Outcome:
 
 
 def run_sweep(spec: SweepSpec, store: Store, where: Surroundings, watch: Watch | None = None) -> Outcome:
-    """Perform what the store lacks of the sweep. The same call after any interruption finishes it."""
+    """Perform what the store lacks of the sweep. The same call after any interruption finishes it.
+
+    A sweep that searches goes in rounds: what a sampler asks for next follows from what has come so far.
+    """
     for path in where.load:
         load_file(path)
-    runs = expand(spec)
-    datasets = dict.fromkeys(run.dataset for run in runs)
-    scorings = {name: _scoring(find(name), spec.scoring, where.root) for name in datasets}
-    todo = _todo(runs, {name: key for name, (_, key) in scorings.items()}, store)
+    rounds = Rounds(spec, store, where.root)
     records: list[RunRecord] = []
-    if todo:
-        tasks = _tasks(runs, todo, {name: scoring for name, (scoring, _) in scorings.items()}, store, where)
-        board = Board(len(tasks))
-        perform = executor(where.executor, _workers(where, runs)).map
-        with _told(watch, tasks, board, len(runs) - len(todo)) as tell, _stop_on_signals(board):
-            for record in perform(tasks, board):
-                store.finish(record, scorings[record.spec.dataset][1])
-                records.append(record)
-                tell.finished(record)
-    return Outcome(tuple(scorings), tuple(run.id for run in runs), tuple(records), len(runs) - len(todo))
+    run_ids: list[str] = []
+    skipped, stopped = 0, False
+    while runs := rounds.next():
+        run_ids += [run.id for run in runs]
+        todo = _todo(runs, rounds.keys, store)
+        skipped += len(runs) - len(todo)
+        if stopped:
+            break
+        if todo:
+            stopped = _perform(runs, todo, rounds, store, where, watch, records, skipped)
+    return Outcome(tuple(rounds.scorings), tuple(run_ids), tuple(records), skipped)
 
 
-def _scoring(dataset: Dataset, scoring: Scoring, root: Path | None) -> tuple[Scoring, str]:
-    from ganbench.metrics import engine
+def _perform(
+    runs: Sequence[RunSpec],
+    todo: set[str],
+    rounds: Rounds,
+    store: Store,
+    where: Surroundings,
+    watch: Watch | None,
+    records: list[RunRecord],
+    skipped: int,
+) -> bool:
+    """What is to be done of a round; what comes is stored and put to `records`. Whether it was asked to stop."""
+    tasks = _tasks(runs, todo, rounds, store, where)
+    board = Board(len(tasks))
+    perform = executor(where.executor, _workers(where, runs)).map
+    with _told(watch, tasks, board, skipped) as tell, _stop_on_signals(board):
+        for record in perform(tasks, board):
+            store.finish(record, rounds.keys[record.spec.id])
+            records.append(record)
+            tell.finished(record)
+    return board.stopping
 
-    resolved = engine.resolve(dataset, scoring, root)
-    return resolved, engine.scoring_key(dataset, resolved, root)
 
-
-def _todo(runs: Sequence[RunSpec], keys: dict[str, str], store: Store) -> set[str]:
+def _todo(runs: Sequence[RunSpec], keys: Mapping[str, str], store: Store) -> set[str]:
     """What the store has not finished under these scorings, by id."""
-    return {run.id for run in runs} - store.done({run.id: keys[run.dataset] for run in runs})
+    return {run.id for run in runs} - store.done({run.id: keys[run.id] for run in runs})
 
 
-def _tasks(
-    runs: Sequence[RunSpec], todo: set[str], scorings: dict[str, Scoring], store: Store, where: Surroundings
-) -> list[Task]:
+def _tasks(runs: Sequence[RunSpec], todo: set[str], rounds: Rounds, store: Store, where: Surroundings) -> list[Task]:
     """What is to be done, the costliest first, so that no core idles at the end."""
     datasets = {run.dataset: find(run.dataset) for run in runs if run.id in todo}
     for dataset in datasets.values():
         dataset.prepare(where.root)
     places = devices(where.device)
-    threads = _threads(where, len(runs))
+    threads = _threads(where, rounds.first_size)
     together = cohorts(runs, where.cohort, places[0], _workers(where, runs))
     left = [part for cohort in together if (part := tuple(run for run in cohort if run.id in todo))]
     return [
         Task(
             specs=specs,
-            scoring=scorings[specs[0].dataset],
+            scoring=rounds.scorings[specs[0].dataset],
             artifacts=store.artifacts,
             root=where.root,
             device=places[index % len(places)],
             threads=1 if datasets[specs[0].dataset].kind == "points" else threads,
             checkpoint_every=where.checkpoint_every,
             load=where.load,
+            selection=rounds.selection(specs[0]),
         )
         for index, specs in enumerate(sorted(left, key=lambda specs: sum(map(cost, specs)), reverse=True))
     ]
@@ -145,7 +161,10 @@ def _workers(where: Surroundings, runs: Sequence[RunSpec]) -> int:
 
 
 def _threads(where: Surroundings, sweep_size: int) -> int:
-    """CPU threads of a run on images: a function of the whole sweep, for a resumed run must add in the same order."""
+    """CPU threads of a run on images: a function of the sweep, for a resumed run must add in the same order.
+
+    The size of a search is that of its first round.
+    """
     workers = 1 if where.executor == "inline" else where.workers or min(cores(), sweep_size)
     return max(1, cores() // workers)
 

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from ganbench.errors import GanbenchError
 from ganbench.registry import load_file
 from ganbench.spec import RunRecord, RunSpec, Scalar, Score, Scoring, Status, digest
+from ganbench.sweeps.selection import SEED as SELECTION_SEED
+from ganbench.sweeps.selection import Selection
 from ganbench.training.settings import REAL
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ class Task:
     threads: int | None = None  # CPU threads; None: as many as PyTorch takes
     checkpoint_every: int = 500  # steps
     load: tuple[Path, ...] = ()  # users' files with variants and the like
+    selection: Selection | None = None  # in a search: what configurations are chosen by
 
     @property
     def spec(self) -> RunSpec:
@@ -144,6 +147,9 @@ def _scored(task: Task, dataset: Dataset, status: Status, state: RunState) -> Ru
     if status is Status.COMPLETED:
         sampler = GeneratorSampler(state, dataset, task.root)
         scores, seconds = _score(task, dataset, sampler, sampler.protocol)
+        if task.selection is not None:
+            chosen_by, more_seconds = _score_selection(task, dataset, state, task.selection)
+            scores, seconds = scores + chosen_by, seconds + more_seconds
         _draw_samples(folder, dataset, sampler)
     _draw_curves(folder, state)
     return RunRecord(
@@ -165,6 +171,17 @@ def _score(
     started = time.perf_counter()
     scores = score(sampler, dataset, task.scoring, root=task.root, device=task.device, protocol=protocol)
     return scores, time.perf_counter() - started
+
+
+def _score_selection(
+    task: Task, dataset: Dataset, state: RunState, selection: Selection
+) -> tuple[tuple[Score, ...], float]:
+    """The objective on a sample of its own."""
+    from ganbench.training.sampling import GeneratorSampler
+
+    sampler = GeneratorSampler(state, dataset, task.root, SELECTION_SEED)
+    part = replace(task, scoring=selection.scoring)
+    return _score(part, dataset, sampler, sampler.protocol | selection.protocol)
 
 
 def _score_real(task: Task, dataset: Dataset) -> RunRecord:

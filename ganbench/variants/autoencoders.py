@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganbench.lazy import F
 from ganbench.variants import losses
-from ganbench.variants.base import VARIANTS, H, Hyper, Phase, Settings, Variant
+from ganbench.variants.base import VARIANTS, H, Hyper, Phase, Settings, Span, Variant
 from ganbench.variants.likelihoods import SIGMA, gaussian_kl, reconstruction
 
 if TYPE_CHECKING:
@@ -154,8 +154,8 @@ BEGAN = VARIANTS.add(
             "points": {"lr": 1e-3, "latent_dim": 2},
         },
         hypers=(
-            Hyper("began_gamma", 0.5, "γ, E L(G(z)) over E L(x) that is aimed at", low=0.0, high=1.0),
-            Hyper("began_lambda", 0.001, "λ_k, the rate of k", low=0.0),
+            Hyper("began_gamma", 0.5, "γ, E L(G(z)) over E L(x) that is aimed at", 0.0, 1.0, space=Span(0.0, 1.0)),
+            Hyper("began_lambda", 0.001, "λ_k, the rate of k", low=0.0, space=Span(1e-4, 1e-2, log=True)),
         ),
         doc="D is an autoencoder; a controller k holds the errors of real and generated samples in balance.",
         equation="D: L(x) - k L(G(z)); G: L(G(z)); k ← k + λ_k (γ L(x) - L(G(z)))",

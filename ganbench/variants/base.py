@@ -20,11 +20,21 @@ its network's images (None for points)."""
 
 
 @dataclass(frozen=True)
+class Span:
+    """A range that a hyperparameter is searched in: uniform or, with `log`, log-uniform; of integers, if both are."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+@dataclass(frozen=True)
 class Hyper:
     """A hyperparameter: its default, type and bounds (inclusive), and what it means, with its unit.
 
     A `switch` is off at its default, and then no part of a run's identity: a new one leaves all old runs what they are.
-    A `file` is a path, and the file's content is part of the identity.
+    A `file` is a path, and the file's content is part of the identity. `space` is where a search looks for it, if not
+    told otherwise: a range, or values to choose from; None: it is left alone.
     """
 
     name: str
@@ -35,6 +45,7 @@ class Hyper:
     choices: tuple[str, ...] = ()
     switch: bool = False
     file: bool = False
+    space: Span | tuple[Value, ...] | None = None
 
     def check(self, value: object) -> Value:
         """`value` as this hyperparameter's type, or SpecError: wrong type, out of bounds, not a choice."""

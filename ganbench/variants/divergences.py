@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ganbench.variants import losses
-from ganbench.variants.base import VARIANTS, Hyper, Variant
+from ganbench.variants.base import VARIANTS, Hyper, Span, Variant
 from ganbench.variants.phases import discriminator, generator
 
 FGAN = VARIANTS.add(
@@ -37,7 +37,15 @@ MMDGAN = VARIANTS.add(
             "": {"optimizer": "rmsprop", "lr": 5e-5, "beta2": 0.99, "n_dis": 5, "d_outputs": 16},
             "points": {"lr": 5e-4, "clip": 0.1},
         },
-        hypers=(Hyper("clip", 0.01, "D's weights are clamped to ± this after each of its steps", low=0.0),),
+        hypers=(
+            Hyper(
+                "clip",
+                0.01,
+                "D's weights are clamped to ± this after each of its steps",
+                low=0.0,
+                space=Span(1e-3, 1.0, log=True),
+            ),
+        ),
         doc="Maximum mean discrepancy of samples as D embeds them, by a mixture of Gaussian kernels.",
         equation="G: √max(0, MMD²(D(x), D(G(z)))), σ = 1, 2, 4, 8, 16; D: minus that",
         remarks="Without the paper's autoencoder in D and its one-sided feasible set. Rate and clip on points "

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from ganbench.variants.base import Hyper
+from ganbench.variants.base import Hyper, Span
 
 TRAINER = (
     Hyper("optimizer", "adam", "update rule of all players", choices=("adam", "rmsprop", "sgd")),
-    Hyper("lr", 2e-4, "learning rate of the generator; the discriminator's is lr * lr_ratio", low=0.0),
+    Hyper(
+        "lr",
+        2e-4,
+        "learning rate of the generator; the discriminator's is lr * lr_ratio",
+        low=0.0,
+        space=Span(1e-5, 1e-2, log=True),
+    ),
     Hyper("lr_ratio", 1.0, "learning rate of the discriminator over that of the generator", low=0.0),
-    Hyper("beta1", 0.5, "Adam: decay of the mean of gradients", low=0.0, high=1.0),
+    Hyper("beta1", 0.5, "Adam: decay of the mean of gradients", low=0.0, high=1.0, space=Span(0.0, 0.9)),
     Hyper("beta2", 0.999, "Adam, RMSProp: decay of the mean of squared gradients", low=0.0, high=1.0),
     Hyper("momentum", 0.0, "SGD: momentum at the first step", low=0.0, high=1.0),
     Hyper("momentum_final", 0.0, "SGD: momentum after momentum_steps, if those are not 0", low=0.0, high=1.0),
@@ -16,7 +22,7 @@ TRAINER = (
     Hyper("lr_decay", "none", "course of the learning rate", choices=("none", "linear", "exponential")),
     Hyper("lr_decay_rate", 1.000004, "exponential decay: what the learning rate is divided by at each step", low=1.0),
     Hyper("lr_min", 0.0, "the learning rate never decays below this", low=0.0),
-    Hyper("n_dis", 1, "discriminator steps for each generator step", low=1),
+    Hyper("n_dis", 1, "discriminator steps for each generator step", low=1, space=(1, 2, 5)),
     Hyper("ema", 0.0, "decay of the moving average of G's weights, which are then sampled; 0: off", low=0.0, high=1.0),
     Hyper("batch_size", 64, "samples in a minibatch", low=1),
     Hyper("precision", "fp32", "bf16: forward passes under bfloat16 autocast", choices=("fp32", "bf16")),
@@ -30,8 +36,15 @@ TRAINER = (
     ),
     Hyper("n_gen", 1, "generator steps for each discriminator turn", low=1, switch=True),
     Hyper("optimistic", False, "twice the step less the one before (Daskalakis et al. 2018)", switch=True),
-    Hyper("consensus", 0.0, "γ of consensus optimisation: γ ∇½‖v‖² on all players; 0: off", low=0.0, switch=True),
-    Hyper("unrolled", 0, "D's steps that G looks through (Metz et al. 2017)", low=0, switch=True),
+    Hyper(
+        "consensus",
+        0.0,
+        "γ of consensus optimisation: γ ∇½‖v‖² on all players; 0: off",
+        low=0.0,
+        switch=True,
+        space=Span(0.1, 100.0, log=True),
+    ),
+    Hyper("unrolled", 0, "D's steps that G looks through (Metz et al. 2017)", low=0, switch=True, space=(1, 5, 10)),
     Hyper("historical", 0.0, "weight of ‖θ - mean of past θ‖² on all players; 0: off", low=0.0, switch=True),
 )
 
@@ -66,7 +79,7 @@ G_NORM = Hyper(
 )
 D_WIDTH = Hyper("d_width", 1.0, "width of D over that of G", low=0.0, switch=True)
 D_DROPOUT = Hyper("d_dropout", 0.0, "dropout after D's hidden layers", low=0.0, high=0.99, switch=True)
-PACK = Hyper("pack", 1, "samples that D judges as one (PacGAN)", low=1, switch=True)
+PACK = Hyper("pack", 1, "samples that D judges as one (PacGAN)", low=1, switch=True, space=(2, 4))
 MINIBATCH = Hyper("minibatch_disc", 0, "kernels of minibatch discrimination in D; 0: none", low=0, switch=True)
 D_OUTPUTS = Hyper("d_outputs", 1, "numbers that D gives for a sample", low=1, switch=True)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ganbench.lazy import F, torch
-from ganbench.variants.base import H, Hyper, on
+from ganbench.variants.base import H, Hyper, Span, on
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,7 +40,9 @@ def sees_real(loss: L) -> L:
     return loss
 
 
-LABEL_SMOOTHING = Hyper("label_smoothing", 1.0, "label of real samples, .9 in the paper", 0.0, 1.0, switch=True)
+LABEL_SMOOTHING = Hyper(
+    "label_smoothing", 1.0, "label of real samples, .9 in the paper", 0.0, 1.0, switch=True, space=Span(0.7, 0.99)
+)
 
 
 @reads(LABEL_SMOOTHING)

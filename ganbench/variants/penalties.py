@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ganbench.lazy import torch
-from ganbench.variants.base import Batch, H, Hyper, Settings, on
+from ganbench.variants.base import Batch, H, Hyper, Settings, Span, on
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -79,11 +79,16 @@ class Penalty:
     reads: tuple[str, ...] = ()
 
 
+def _weight(name: str, doc: str) -> Hyper:
+    """A penalty's switch; its space is that of λ in Lucic et al. 2018 (wide)."""
+    return Hyper(name, 0.0, doc, low=0.0, switch=True, space=Span(0.1, 100.0, log=True))
+
+
 PENALTIES = (
-    Penalty(gradient_penalty, Hyper("gp", 0.0, "λ of the gradient penalty on lines", low=0.0, switch=True), ("eps",)),
-    Penalty(dragan_penalty, Hyper("dragan", 0.0, "λ of DRAGAN's penalty", low=0.0, switch=True), ("noise",)),
-    Penalty(r1_penalty, Hyper("r1", 0.0, "γ of R1, the penalty on real samples", low=0.0, switch=True)),
-    Penalty(r2_penalty, Hyper("r2", 0.0, "γ of R2, the penalty on generated samples", low=0.0, switch=True)),
+    Penalty(gradient_penalty, _weight("gp", "λ of the gradient penalty on lines"), ("eps",)),
+    Penalty(dragan_penalty, _weight("dragan", "λ of DRAGAN's penalty"), ("noise",)),
+    Penalty(r1_penalty, _weight("r1", "γ of R1, the penalty on real samples")),
+    Penalty(r2_penalty, _weight("r2", "γ of R2, the penalty on generated samples")),
 )
 
 

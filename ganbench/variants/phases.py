@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from ganbench.lazy import torch
 from ganbench.variants import losses, penalties
-from ganbench.variants.base import Batch, H, Hyper, Nets, Phase, Settings, on
+from ganbench.variants.base import Batch, H, Hyper, Nets, Phase, Settings, Span, on
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-INSTANCE_NOISE = Hyper("instance_noise", 0.0, "σ of the noise on all that D sees", low=0.0, switch=True)
+INSTANCE_NOISE = Hyper(
+    "instance_noise", 0.0, "σ of the noise on all that D sees", low=0.0, switch=True, space=Span(0.01, 1.0, log=True)
+)
 L2 = Hyper("l2", 0.0, "coefficient of the sum of D's squared weights", low=0.0, switch=True)
 L2_TARGET = Hyper(
     "l2_target", 0.0, "D's accuracy above which l2 grows, and below which it shrinks; 0: fixed", 0.0, 1.0, switch=True

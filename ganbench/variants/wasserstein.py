@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ganbench.variants import losses
-from ganbench.variants.base import VARIANTS, Hyper, Variant
+from ganbench.variants.base import VARIANTS, Hyper, Span, Variant
 from ganbench.variants.phases import discriminator, generator
 
 WGAN = VARIANTS.add(
@@ -19,7 +19,15 @@ WGAN = VARIANTS.add(
             # at .01 the three small layers of a toy critic pass no gradient; these two are this project's choice
             "points": {"lr": 5e-4, "clip": 0.1},
         },
-        hypers=(Hyper("clip", 0.01, "the critic's weights are clamped to ± this after each of its steps", low=0.0),),
+        hypers=(
+            Hyper(
+                "clip",
+                0.01,
+                "the critic's weights are clamped to ± this after each of its steps",
+                low=0.0,
+                space=Span(1e-3, 1.0, log=True),
+            ),
+        ),
         doc="The critic's weights are clipped after each of its steps, as in the paper (the authors' code: before).",
         equation="D: E D(G(z)) - E D(x), |w| ≤ c; G: -E D(G(z))",
         remarks="The authors' code makes 100 critic steps for each of the first 25 of G and every 500th; here 5.",

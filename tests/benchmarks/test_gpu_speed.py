@@ -1,4 +1,4 @@
-"""50,000 images of 32 x 32 through Inception and all feature metrics on a GPU, beside torch-fidelity."""
+"""On a GPU: 50,000 images through Inception and all feature metrics beside torch-fidelity; cohorts beside one run."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ import torch
 import torch_fidelity
 from torch import Tensor
 
-from ganbench.data import Dataset
+from ganbench.data import Dataset, find
 from ganbench.metrics.engine import score
 from ganbench.spec import Scoring
+from ganbench.training.loop import train_together
+from ganbench.training.settings import resolve
 
 N = 50_000
 METRICS = ("fid", "is", "kid", "precision", "recall", "density", "coverage", "one_nn", "authpct", "vendi")
@@ -86,3 +88,24 @@ def _torch_fidelity(fake: Tensor, weights: Path) -> float:
             cache=False, verbose=False, batch_size=256, feature_extractor_weights_path=str(weights),
         )  # fmt: skip
     return time.perf_counter() - started
+
+
+@pytest.mark.slow
+@pytest.mark.speed
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+@pytest.mark.parametrize("runs", [64, 256, 1024])
+def test_a_cohort_of_ring_runs(runs: int) -> None:
+    """Run-steps a second of a cohort over those of one plain eager loop on the same GPU; 200 is wanted at 1,024."""
+    from test_ring_speed import SETTINGS, plain_loop
+
+    steps, ring = 200, find("ring")
+    specs = [resolve("ns", ring, seed=seed, steps=steps, overrides=SETTINGS) for seed in range(runs)]
+    with torch.device("cuda"):
+        plain_loop(20)
+        alone = plain_loop(steps)
+    started = time.perf_counter()
+    train_together(specs, ring, device="cuda")
+    torch.cuda.synchronize()
+    ratio = runs * alone / (time.perf_counter() - started)
+    print(f"\n{torch.cuda.get_device_name()}, cohort of {runs}: {ratio:.0f} times the run-steps of one loop")  # noqa: T201
+    assert runs < 1024 or ratio >= 200

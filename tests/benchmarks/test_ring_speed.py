@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ganbench.data import find
-from ganbench.training.loop import train
+from ganbench.training.loop import train, train_together
 from ganbench.training.settings import resolve
 
 WIDTH, BATCH, LATENT, LR = 64, 128, 2, 2e-3  # the default ring run
@@ -80,7 +80,7 @@ PLAIN = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from test_ring_speed import plain_loop
-for _ in range(16):
+for _ in range(int(sys.argv[2])):
     plain_loop(int(sys.argv[1]))
 """
 
@@ -92,14 +92,35 @@ def wall(command: list[str], cwd: Path) -> float:
 
 
 @pytest.mark.speed
-def test_a_sweep_of_16_runs_beats_16_plain_loops_in_sequence(benchmark, tmp_path: Path) -> None:
-    """Whole processes, start-up, scoring and storing included; the plain loop with PyTorch's default threads."""
+@pytest.mark.parametrize(("runs", "bound"), [(16, 1.7), (64, 3.5)])
+def test_a_sweep_beats_plain_loops_in_sequence(runs: int, bound: float, benchmark, tmp_path: Path) -> None:
+    """Whole processes, start-up, scoring and storing included; the plain loop with PyTorch's default threads.
+
+    16 loops are timed and count for as many as there are runs: they are all alike.
+    """
     steps = "3000"
     settings = [part for key, value in SETTINGS.items() for part in ("--set", f"{key}={value}")]
     sweep = [sys.executable, "-m", "ganbench", "sweep", "--quiet", "--variant", "ns", "--dataset", "ring",
-             "--seeds", "16", "--steps", steps, "--device", "cpu", *settings]  # fmt: skip
-    theirs = wall([sys.executable, "-c", PLAIN, steps], tmp_path)
+             "--seeds", str(runs), "--steps", steps, "--device", "cpu", *settings]  # fmt: skip
+    theirs = wall([sys.executable, "-c", PLAIN, steps, "16"], tmp_path) * runs / 16
     ours = benchmark.pedantic(wall, (sweep, tmp_path), rounds=1)
     benchmark.extra_info["speed_up"] = theirs / ours
-    print(f"\n16 ring runs: loops {theirs:.0f} s, sweep {ours:.0f} s, ratio {theirs / ours:.2f}")  # noqa: T201
-    assert theirs / ours >= 1.7, (theirs, ours)
+    print(f"\n{runs} ring runs: loops {theirs:.0f} s, sweep {ours:.0f} s, ratio {theirs / ours:.2f}")  # noqa: T201
+    assert theirs / ours >= bound, (theirs, ours)
+
+
+@pytest.mark.speed
+@pytest.mark.parametrize("runs", [4, 8, 16, 32, 64])
+def test_a_step_in_a_cohort_is_cheaper_than_alone(runs: int) -> None:
+    """What LARGEST and SMALLEST in sweeps/cohorts.py were chosen by: milliseconds of a run's step, one thread."""
+    torch.set_num_threads(1)
+    specs = [resolve("ns", find("ring"), seed=seed, steps=100, overrides=SETTINGS) for seed in range(runs)]
+
+    def together() -> float:
+        started = time.perf_counter()
+        train_together(specs, find("ring"))
+        return (time.perf_counter() - started) / runs
+
+    ratios = paired(lambda: our_run(100), together, rounds=3)
+    print(f"\na cohort of {runs}: a run's step {statistics.median(ratios):.2f} times as fast as alone")  # noqa: T201
+    assert statistics.median(ratios) > 1

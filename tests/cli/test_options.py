@@ -79,3 +79,21 @@ def test_a_sweeps_file_says_how_to_score(tmp_path: Path, text: str, weights: dic
     path.write_text(f'variants = ["ns"]\ndatasets = ["ring"]\n[scoring]\nsplit = "valid"\n{text}\n')
     found = SweepSpec.from_toml(path, {"scoring": {"dtype": "tf32"}}).scoring
     assert (found.weights, found.split, found.dtype) == (weights, "valid", "tf32")
+
+
+def test_budgets_are_a_unit_and_an_amount() -> None:
+    assert options.budget(None) is None
+    assert options.budget("d_steps=15625") == options.budget("d_steps = 15,625") == {"d_steps": 15625}
+    for text in ("d_steps", "d_steps=", "d_steps=1e4", "15625"):
+        with pytest.raises(SpecError, match="--budget takes UNIT=N, as in d_steps=15625"):
+            options.budget(text)
+
+
+def test_a_search_holds_the_fields_of_a_sweep() -> None:
+    nothing = dict.fromkeys(("sampler", "trials", "batch", "space", "objective", "top", "search_seeds", "budget"))
+    assert set(options.search(nothing).values()) == {None}
+    found = options.search(nothing | {"sampler": "tpe", "search_seeds": "0,3", "budget": "images=9"})
+    assert (found["sampler"], found["search_seeds"], found["budget"]) == ("tpe", [0, 3], {"images": 9})
+    assert options.search(found | {"search_seeds": None, "budget": None}).keys() <= SweepSpec.model_fields.keys()
+    with pytest.raises(SpecError, match="--search-seeds is a count"):
+        options.search(nothing | {"search_seeds": "x"})

@@ -213,7 +213,7 @@ def test_csv_comes_back_through_pandas(store: Store, add) -> None:
     add("wgan", [DIVERGED], note='quoted "text", with commas\nand lines')
     frame = leaderboard(store)
     back = pd.read_csv(io.StringIO(to_csv(frame)), dtype=TYPES)
-    for name in ("settings", "flags", "values"):
+    for name in ("settings", "selected_by", "flags", "values"):
         back[name] = back[name].fillna("")
     pd.testing.assert_frame_equal(back, frame)
 

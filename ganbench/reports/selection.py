@@ -1,0 +1,51 @@
+"""Which of several configurations a leaderboard shows: where a search left held-out scores, the one they choose."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import NamedTuple, TypeVar
+
+from ganbench.reports import names
+from ganbench.reports.names import Direction
+from ganbench.spec import SELECTION
+
+SHOWN = "shown scores"
+"""What a configuration was chosen by, where no others are there."""
+
+_MARK = {f"{key}={value}" for key, value in SELECTION.items()}
+
+T = TypeVar("T")
+
+
+class Chosen(NamedTuple):
+    """The group of the configuration that is shown, and what chose it."""
+
+    group: str
+    by: str
+
+
+@lru_cache(maxsize=4096)
+def selects(protocol: str) -> bool:
+    """Whether scores of this protocol are there to choose by: they make no rows."""
+    return set(protocol.split()) >= _MARK
+
+
+def named(metric: str, protocol: str) -> str:
+    """`fid on valid`, where real data are held out; `kl on selection`, where the sample alone is another."""
+    return f"{metric} on {'valid' if 'split=valid' in protocol.split() else 'selection'}"
+
+
+def fitting(chosen: Mapping[str, T], metric: str) -> T | None:
+    """Of what each objective chose, that of the metric itself, else that of the primary objective."""
+    objective = metric if metric in chosen else names.primary(chosen)
+    return None if objective is None else chosen[objective]
+
+
+def merit(mean: float, ended: int, lost: int, better: Direction) -> tuple[int, bool, float]:
+    """Sorts the best first, as a search does: of those that ran with most seeds, by the mean; those of which a run was
+    `lost` (diverged or failed) last. So what was tried with one seed gives way to what was confirmed with many.
+    """
+    bad = lost > 0 or not math.isfinite(mean)
+    return -ended, bad, math.inf if math.isnan(mean) else names.loss(mean, better)

@@ -1,0 +1,87 @@
+"""How a search chooses: by scores of its own, apart from those that are reported.
+
+What is reported must not have been chosen on. Every trained run of a search is scored twice: as asked for, and by the
+objective alone on another sample of the generator, held against the `valid` split where the metric looks at real data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ganbench.data import Dataset
+from ganbench.errors import SpecError
+from ganbench.reports import names
+from ganbench.spec import SELECTION, RunRecord, Scalar, Scoring, Status, SweepSpec, digest
+from ganbench.store import Store
+
+if TYPE_CHECKING:
+    from ganbench.sweeps.expand import Results
+
+HELD_OUT = "valid"
+SEED = 1
+"""Of the sample that is chosen by; reported scores are of sample 0."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The objective of a data set's runs, and the scoring that measures it; picklable."""
+
+    objective: str
+    scoring: Scoring
+    key: str  # of the scoring
+
+    @property
+    def protocol(self) -> dict[str, Scalar]:
+        """What sets its scores apart from all others, and from those of another selection."""
+        return SELECTION | {"selection": self.key}
+
+    def of(self, record: RunRecord) -> float | None:
+        """What the run scored; None where it was not scored so."""
+        found = (score for score in record.scores if score.selects and score.protocol.get("selection") == self.key)
+        return next((score.value for score in found), None)
+
+    def joined(self, key: str) -> str:
+        """The key of both scorings, where `key` is that of what is reported."""
+        return digest([key, self.key])
+
+
+def selection(spec: SweepSpec, dataset: Dataset, scoring: Scoring, root: Path | None = None) -> Selection:
+    """How configurations on this data set are compared; `scoring` is the resolved one of what is reported.
+
+    UnknownNameError and SpecError for an objective that is no score, or whose held-out split is what is reported.
+    """
+    from ganbench.metrics import engine
+    from ganbench.metrics.choice import requests, scores_of
+    from ganbench.metrics.real import narrowed
+
+    objective, *more = scores_of(spec.objective or str(names.primary(scoring.metrics or ())))
+    if more:
+        raise SpecError(f"{spec.objective} is several scores: choose an objective from {', '.join((objective, *more))}")
+    (request,) = requests(dataset, scoring.model_copy(update={"metrics": (objective,)}))
+    part = narrowed(scoring, [request], scoring.samples)
+    if request.card.split:
+        if HELD_OUT in (scoring.split or "").split("+"):
+            raise SpecError(f"a search chooses on the {HELD_OUT} split: hold what is reported against another, as test")
+        part = part.model_copy(update={"split": HELD_OUT})
+    resolved = engine.resolve(dataset, part, root)
+    (score,) = resolved.metrics or ()
+    return Selection(score, resolved, engine.scoring_key(dataset, resolved, root))
+
+
+def results(
+    store: Store, selections: Mapping[str, Selection], run_ids: Collection[str], ended: Collection[str]
+) -> Results:
+    """The objective of those of the runs that have ended; of failed runs only where `ended` says that they were tried.
+
+    None where a run has no objective: it diverged or failed.
+    """
+    found: dict[str, float | None] = {}
+    for record in store.records(run_ids):
+        value = selections[record.spec.dataset].of(record) if record.status is Status.COMPLETED else None
+        lost = record.status is Status.DIVERGED or (record.status is Status.FAILED and record.spec.id in ended)
+        if value is not None or lost:
+            found[record.spec.id] = value
+    return found
