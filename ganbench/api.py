@@ -47,6 +47,7 @@ def sweep(
     data_root: str | Path | None = None,
     load: Iterable[str | Path] = (),
     checkpoint_every: int = 500,
+    log: str | Path | None = None,
 ) -> Outcome:
     """Run a sweep: a TOML file, keyword arguments as on the command line, or both (arguments win); neither: the
     embedded default.
@@ -60,6 +61,7 @@ def sweep(
     from ganbench.sweeps.cohorts import size
     from ganbench.sweeps.presets import described
     from ganbench.sweeps.sweep import Surroundings, run_sweep
+    from ganbench.sweeps.watch import JsonLines, Watches
 
     scoring = {
         "metrics": _names(metrics),
@@ -93,7 +95,7 @@ def sweep(
     files = tuple(Path(path) for path in load)
     where = Surroundings(device, executor, workers, root, files, checkpoint_every, size(str(cohort)))
     with Store(store) as opened:
-        return run_sweep(described_sweep, opened, where)
+        return run_sweep(described_sweep, opened, where, Watches(*([JsonLines(Path(log))] if log else [])))
 
 
 def leaderboard(

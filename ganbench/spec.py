@@ -253,6 +253,11 @@ class Score(_Model):
         return self.protocol.get("use") == SELECTION["use"]
 
     @property
+    def finite(self) -> float | None:
+        """The value; None where it is no finite number, for those who cannot write NaN."""
+        return self.value if math.isfinite(self.value) else None
+
+    @property
     def protocol_text(self) -> str:
         """The protocol as one line of `key=value`, sorted by key: what the leaderboard shows and groups by."""
         return " ".join(f"{key}={plain(value)}" for key, value in sorted(self.protocol.items()))

@@ -18,8 +18,8 @@ from ganbench.spec import RunRecord, Status
 
 if TYPE_CHECKING:
     from ganbench.sweeps.board import Board
-    from ganbench.sweeps.sweep import Watch
     from ganbench.sweeps.task import Task
+    from ganbench.sweeps.watch import Watch
 
 MAX_LINES = 8
 """Running runs that the live table shows."""

@@ -41,6 +41,9 @@ Whatever stopped it, the same command goes on where it was.
 @click.option("--cohort", default="auto", show_default=True, help="Runs trained as one program: auto, off or how many.")
 @options.store_option
 @options.data_root_option
+@click.option(
+    "--log", type=click.Path(path_type=Path), metavar="FILE", help="Put each event to this file, as JSON lines."
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no leaderboard: only errors.")
 def command(
     spec: Path | None,
@@ -53,6 +56,7 @@ def command(
     cohort: str,
     store: str | None,
     data_root: Path | None,
+    log: Path | None,
     quiet: bool,
     **fields: Any,
 ) -> None:
@@ -66,11 +70,13 @@ def command(
     from ganbench.sweeps.cohorts import size
     from ganbench.sweeps.presets import described
     from ganbench.sweeps.sweep import Surroundings, run_sweep
+    from ganbench.sweeps.watch import JsonLines, Watches
 
     sweep = described(spec, _given(fields, settings))
     where = Surroundings(device, executor, workers, data_root, load, checkpoint_every, size(cohort))
     with Store(store) as opened:
-        outcome = run_sweep(sweep, opened, where, None if quiet else progress.watch())
+        watches = [*([] if quiet else [progress.watch()]), *([JsonLines(log)] if log else [])]
+        outcome = run_sweep(sweep, opened, where, Watches(*watches))
         if not quiet:
             leaderboard.show(opened, outcome, store)
     leaderboard.leave(outcome)

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Protocol
 
 from ganbench.data import find
 from ganbench.registry import load_file
@@ -22,6 +21,7 @@ from ganbench.sweeps.executors import executor
 from ganbench.sweeps.expand import cost
 from ganbench.sweeps.rounds import Rounds
 from ganbench.sweeps.task import Task
+from ganbench.sweeps.watch import Watch, Watches
 
 RUNS_PER_GPU = 4
 """Processes that share a GPU where runs are small (2-D points): one alone leaves it idle between launches."""
@@ -38,22 +38,6 @@ class Surroundings:
     load: tuple[Path, ...] = ()  # users' files with variants and the like
     checkpoint_every: int = 500  # steps
     cohort: int | None = None  # runs that train together at most; None: by kind of data and device, 1: none
-
-
-class Watch(Protocol):
-    """Who is told how a sweep gets on."""
-
-    def begin(self, tasks: Sequence[Task], board: Board, skipped: int) -> None:
-        """`tasks` are about to be performed; `skipped` runs of the sweep were done before."""
-        ...
-
-    def finished(self, record: RunRecord) -> None:
-        """A run has ended and is stored."""
-        ...
-
-    def end(self) -> None:
-        """Nothing more will come."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -169,20 +153,9 @@ def _threads(where: Surroundings, sweep_size: int) -> int:
     return max(1, cores() // workers)
 
 
-class _Silent:
-    def begin(self, tasks: Sequence[Task], board: Board, skipped: int) -> None:
-        """Say nothing."""
-
-    def finished(self, record: RunRecord) -> None:
-        """Say nothing."""
-
-    def end(self) -> None:
-        """Say nothing."""
-
-
 @contextlib.contextmanager
 def _told(watch: Watch | None, tasks: Sequence[Task], board: Board, skipped: int) -> Iterator[Watch]:
-    watch = watch or _Silent()
+    watch = watch or Watches()
     watch.begin(tasks, board, skipped)
     try:
         yield watch
