@@ -41,9 +41,7 @@ Whatever stopped it, the same command goes on where it was.
 @click.option("--cohort", default="auto", show_default=True, help="Runs trained as one program: auto, off or how many.")
 @options.store_option
 @options.data_root_option
-@click.option(
-    "--log", type=click.Path(path_type=Path), metavar="FILE", help="Put each event to this file, as JSON lines."
-)
+@click.option("--log", type=click.Path(path_type=Path), metavar="FILE", help="Add each event to this file as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no leaderboard: only errors.")
 def command(
     spec: Path | None,

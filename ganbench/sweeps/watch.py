@@ -55,11 +55,11 @@ class Watches:
 
 
 class JsonLines:
-    """A line of JSON for each event, put to a file's end at once: what was there stays, and a kill cuts one line at most.
+    """A line of JSON for each event, added to a file at once: what was there stays, and a kill cuts one line at most.
 
-    Each has `event` ("begin", "run" or "end") and `time` (ISO 8601, UTC). "begin" says how many runs and steps there are
-    to do and how many runs were done before; "run" what came of a run, its scores as lists of [metric, value, protocol]
-    (NaN is null); "end" how many ended how, and after how many seconds.
+    Each has `event` ("begin", "run" or "end") and `time` (ISO 8601, UTC). "begin" says how many runs and steps there
+    are to do and how many runs were done before; "run" what came of a run, its scores as lists of [metric, value,
+    protocol] (NaN is null); "end" how many ended how, and after how many seconds.
     """
 
     def __init__(self, path: Path) -> None:

@@ -51,5 +51,5 @@ def test_undefined_scores_are_null_and_lines_are_json(tmp_path: Path) -> None:
 
 
 def test_a_log_that_cannot_be_written_is_an_error_before_anything_runs(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match="cannot write the log .*: Is a directory"):
+    with pytest.raises(SpecError, match=r"cannot write the log .*: Is a directory"):
         JsonLines(tmp_path)
