@@ -48,6 +48,7 @@ def sweep(
     load: Iterable[str | Path] = (),
     checkpoint_every: int = 500,
     log: str | Path | None = None,
+    tensorboard: bool = False,
 ) -> Outcome:
     """Run a sweep: a TOML file, keyword arguments as on the command line, or both (arguments win); neither: the
     embedded default.
@@ -93,7 +94,7 @@ def sweep(
     described_sweep = described(Path(spec) if spec else None, {k: v for k, v in given.items() if v is not None})
     root = Path(data_root) if data_root else None
     files = tuple(Path(path) for path in load)
-    where = Surroundings(device, executor, workers, root, files, checkpoint_every, size(str(cohort)))
+    where = Surroundings(device, executor, workers, root, files, checkpoint_every, size(str(cohort)), tensorboard)
     with Store(store) as opened:
         return run_sweep(described_sweep, opened, where, Watches(*([JsonLines(Path(log))] if log else [])))
 

@@ -42,6 +42,7 @@ Whatever stopped it, the same command goes on where it was.
 @options.store_option
 @options.data_root_option
 @click.option("--log", type=click.Path(path_type=Path), metavar="FILE", help="Add each event to this file as JSON.")
+@click.option("--tensorboard", is_flag=True, help="Leave each run's curves as TensorBoard files too.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no leaderboard: only errors.")
 def command(
     spec: Path | None,
@@ -55,6 +56,7 @@ def command(
     store: str | None,
     data_root: Path | None,
     log: Path | None,
+    tensorboard: bool,
     quiet: bool,
     **fields: Any,
 ) -> None:
@@ -71,7 +73,7 @@ def command(
     from ganbench.sweeps.watch import JsonLines, Watches
 
     sweep = described(spec, _given(fields, settings))
-    where = Surroundings(device, executor, workers, data_root, load, checkpoint_every, size(cohort))
+    where = Surroundings(device, executor, workers, data_root, load, checkpoint_every, size(cohort), tensorboard)
     with Store(store) as opened:
         watches = [*([] if quiet else [progress.watch()]), *([JsonLines(log)] if log else [])]
         outcome = run_sweep(sweep, opened, where, Watches(*watches))

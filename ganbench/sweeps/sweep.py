@@ -12,6 +12,7 @@ from types import FrameType
 
 from ganbench.data import find
 from ganbench.registry import load_file
+from ganbench.reports import events
 from ganbench.spec import RunRecord, RunSpec, Status, SweepSpec
 from ganbench.store import Store
 from ganbench.sweeps.board import Board
@@ -38,6 +39,7 @@ class Surroundings:
     load: tuple[Path, ...] = ()  # users' files with variants and the like
     checkpoint_every: int = 500  # steps
     cohort: int | None = None  # runs that train together at most; None: by kind of data and device, 1: none
+    events: bool = False  # whether runs leave TensorBoard's files
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ def run_sweep(spec: SweepSpec, store: Store, where: Surroundings, watch: Watch |
     """
     for path in where.load:
         load_file(path)
+    if where.events:
+        events.check()
     rounds = Rounds(spec, store, where.root)
     records: list[RunRecord] = []
     run_ids: list[str] = []
@@ -127,6 +131,7 @@ def _tasks(runs: Sequence[RunSpec], todo: set[str], rounds: Rounds, store: Store
             threads=1 if datasets[specs[0].dataset].kind == "points" else threads,
             checkpoint_every=where.checkpoint_every,
             load=where.load,
+            events=where.events,
             selection=rounds.selection(specs[0]),
         )
         for index, specs in enumerate(sorted(left, key=lambda specs: sum(map(cost, specs)), reverse=True))

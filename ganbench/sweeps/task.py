@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 CHECKPOINT = "checkpoint.safetensors"
 GRID = "samples.png"
 CURVES = "curves.png"
+EVENTS = "events"
 GRID_SAMPLES = 64
 SCATTER_SAMPLES = 2500
 
@@ -46,6 +47,7 @@ class Task:
     threads: int | None = None  # CPU threads; None: as many as PyTorch takes
     checkpoint_every: int = 500  # steps
     load: tuple[Path, ...] = ()  # users' files with variants and the like
+    events: bool = False  # whether to write TensorBoard's files
     selection: Selection | None = None  # in a search: what configurations are chosen by
 
     @property
@@ -152,6 +154,8 @@ def _scored(task: Task, dataset: Dataset, status: Status, state: RunState) -> Ru
             scores, seconds = scores + chosen_by, seconds + more_seconds
         _draw_samples(folder, dataset, sampler)
     _draw_curves(folder, state)
+    if task.events:
+        _write_events(folder, state, scores)
     return RunRecord(
         spec=state.spec,
         status=status,
@@ -221,6 +225,13 @@ def _draw_curves(folder: Path, state: RunState) -> None:
 
     table = state.curves.cpu().numpy()
     plots.curves(table, state.columns, folder / CURVES)
+
+
+def _write_events(folder: Path, state: RunState, scores: tuple[Score, ...]) -> None:
+    from ganbench.reports import events
+
+    shown = {score.metric: score.value for score in scores if not score.selects}
+    events.write(state.curves.cpu().numpy(), state.columns, shown, folder / EVENTS)
 
 
 def provenance(task: Task) -> dict[str, Scalar]:
