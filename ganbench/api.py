@@ -35,6 +35,7 @@ def sweep(
     split: str | None = None,
     device: str = "auto",
     executor: str = "process",
+    address: str | None = None,
     workers: int | None = None,
     store: str | Path | None = None,
     data_root: str | Path | None = None,
@@ -75,7 +76,7 @@ def sweep(
     }
     described_sweep = described(Path(spec) if spec else None, {k: v for k, v in given.items() if v is not None})
     root = Path(data_root) if data_root else None
-    where = Surroundings(device, executor, workers, root, tuple(Path(path) for path in load), checkpoint_every)
+    where = Surroundings(device, executor, workers, root, tuple(Path(path) for path in load), checkpoint_every, address)
     with Store(store) as opened:
         return run_sweep(described_sweep, opened, where)
 

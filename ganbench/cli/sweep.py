@@ -34,8 +34,9 @@ Whatever stopped it, the same command goes on where it was.
 @options.training_options
 @options.scoring_options
 @options.device_option
-@click.option("--executor", default="process", show_default=True, help="process or inline.")
-@click.option("--workers", type=click.IntRange(1), help="Processes. [default: one a core, or what the GPUs take]")
+@click.option("--executor", default="process", show_default=True, help="process, inline or ray.")
+@click.option("--address", metavar="HOST:PORT", help="A running Ray cluster. [default: one on this machine]")
+@click.option("--workers", type=click.IntRange(1), help="Runs at once. [default: one a core, or what GPUs or Ray take]")
 @options.store_option
 @options.data_root_option
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no leaderboard: only errors.")
@@ -46,6 +47,7 @@ def command(
     load: tuple[Path, ...],
     device: str,
     executor: str,
+    address: str | None,
     workers: int | None,
     store: str | None,
     data_root: Path | None,
@@ -63,7 +65,7 @@ def command(
     from ganbench.sweeps.sweep import Surroundings, run_sweep
 
     sweep = described(spec, _given(fields, settings))
-    where = Surroundings(device, executor, workers, data_root, load, checkpoint_every)
+    where = Surroundings(device, executor, workers, data_root, load, checkpoint_every, address)
     with Store(store) as opened:
         outcome = run_sweep(sweep, opened, where, None if quiet else progress.watch())
         if not quiet:

@@ -16,13 +16,11 @@ from ganbench.registry import load_file
 from ganbench.spec import RunRecord, RunSpec, Scoring, Status, SweepSpec
 from ganbench.store import Store
 from ganbench.sweeps.board import Board
-from ganbench.sweeps.devices import cores, devices
+from ganbench.sweeps.devices import RUNS_PER_GPU, cores, devices
 from ganbench.sweeps.executors import executor
 from ganbench.sweeps.expand import cost, expand
+from ganbench.sweeps.ray_executor import ray_places
 from ganbench.sweeps.task import Task
-
-RUNS_PER_GPU = 4
-"""Processes that share a GPU where runs are small (2-D points): one alone leaves it idle between launches."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +33,7 @@ class Surroundings:
     root: Path | None = None  # folder of image data
     load: tuple[Path, ...] = ()  # users' files with variants and the like
     checkpoint_every: int = 500  # steps
+    address: str | None = None  # of a running Ray cluster; None: one on this machine, for the sweep alone
 
 
 class Watch(Protocol):
@@ -84,7 +83,7 @@ def run_sweep(spec: SweepSpec, store: Store, where: Surroundings, watch: Watch |
     if todo:
         tasks = _tasks(todo, {name: scoring for name, (scoring, _) in scorings.items()}, store, where, len(runs))
         board = Board(len(tasks))
-        perform = executor(where.executor, _workers(where, tasks[0].device, runs)).map
+        perform = executor(where.executor, _workers(where, tasks[0].device, runs), where.address).map
         with _told(watch, tasks, board, len(runs) - len(todo)) as tell, _stop_on_signals(board):
             for record in perform(tasks, board):
                 store.finish(record, scorings[record.spec.dataset][1])
@@ -112,7 +111,7 @@ def _tasks(
     datasets = {name: find(name) for name in {run.dataset for run in runs}}
     for dataset in datasets.values():
         dataset.prepare(where.root)
-    places = devices(where.device)
+    places = ray_places(where.device, where.address) if where.executor == "ray" else devices(where.device)
     threads = _threads(where, sweep_size)
     return [
         Task(
@@ -132,6 +131,8 @@ def _tasks(
 def _workers(where: Surroundings, device: str, runs: Sequence[RunSpec]) -> int:
     if where.workers is not None:
         return where.workers
+    if where.executor == "ray":
+        return len(runs)  # as many at once as the cluster takes
     if device.startswith("cuda"):
         small = all(find(name).kind == "points" for name in {run.dataset for run in runs})
         return len(devices(where.device)) * (RUNS_PER_GPU if small else 1)
