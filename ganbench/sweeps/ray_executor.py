@@ -40,7 +40,7 @@ class Ray:
 
 
 def ray_places(device: str, address: str | None) -> list[str]:
-    """The device of tasks for Ray, which picks the GPU itself; what a cluster has is not known here: `cuda` is taken."""
+    """The device of tasks for Ray, which picks the GPU itself; a cluster's are not known here: `cuda` is taken."""
     if device.startswith("cuda:"):
         raise SpecError(f"Ray picks the GPUs itself, not {device!r}: use --device cuda")
     if device == "cuda" and address is not None:

@@ -15,6 +15,7 @@ from ganbench.data import Dataset, find
 from ganbench.registry import load_file
 from ganbench.spec import RunRecord, RunSpec, Scoring, Status, SweepSpec
 from ganbench.store import Store
+from ganbench.store.claims import Claims
 from ganbench.sweeps.board import Board
 from ganbench.sweeps.devices import RUNS_PER_GPU, cores, devices
 from ganbench.sweeps.executors import executor
@@ -45,6 +46,10 @@ class Watch(Protocol):
 
     def finished(self, record: RunRecord) -> None:
         """A run has ended and is stored."""
+        ...
+
+    def note(self, text: str) -> None:
+        """A sentence for the person: what the sweep waits for."""
         ...
 
     def end(self) -> None:
@@ -78,18 +83,26 @@ def run_sweep(spec: SweepSpec, store: Store, where: Surroundings, watch: Watch |
     runs = expand(spec)
     datasets = dict.fromkeys(run.dataset for run in runs)
     scorings = {name: _scoring(find(name), spec.scoring, where.root) for name in datasets}
-    todo = _todo(runs, {name: key for name, (_, key) in scorings.items()}, store)
+    watch = watch or _Silent()
+    store.note = watch.note
     records: list[RunRecord] = []
-    if todo:
-        tasks = _tasks(todo, {name: scoring for name, (scoring, _) in scorings.items()}, store, where, len(runs))
-        board = Board(len(tasks))
-        perform = executor(where.executor, _workers(where, tasks[0].device, runs), where.address).map
-        with _told(watch, tasks, board, len(runs) - len(todo)) as tell, _stop_on_signals(board):
-            for record in perform(tasks, board):
-                store.finish(record, scorings[record.spec.dataset][1])
-                records.append(record)
-                tell.finished(record)
-    return Outcome(tuple(scorings), tuple(run.id for run in runs), tuple(records), len(runs) - len(todo))
+    keys = {name: key for name, (_, key) in scorings.items()}
+    with Claims(store) as claims:
+        for ids in claims.rounds(lambda: [run.id for run in _todo(runs, keys, store)]):
+            todo = sorted((run for run in runs if run.id in ids), key=cost, reverse=True)
+            tasks = _tasks(todo, {name: scoring for name, (scoring, _) in scorings.items()}, store, where, len(runs))
+            board = Board(len(tasks))
+            perform = executor(where.executor, _workers(where, tasks[0].device, runs), where.address).map
+            with _told(watch, tasks, board, len(runs) - len(todo)) as tell, _stop_on_signals(board):
+                for record in perform(tasks, board):
+                    store.finish(record, keys[record.spec.dataset])
+                    claims.release([record.spec.id])
+                    records.append(record)
+                    tell.finished(record)
+            if board.stopping:
+                break
+    rest = {run.id for run in _todo(runs, keys, store)} | {record.spec.id for record in records}
+    return Outcome(tuple(scorings), tuple(run.id for run in runs), tuple(records), len(runs) - len(rest))
 
 
 def _scoring(dataset: Dataset, scoring: Scoring, root: Path | None) -> tuple[Scoring, str]:
@@ -100,9 +113,9 @@ def _scoring(dataset: Dataset, scoring: Scoring, root: Path | None) -> tuple[Sco
 
 
 def _todo(runs: Sequence[RunSpec], keys: dict[str, str], store: Store) -> list[RunSpec]:
-    """What the store has not finished under these scorings, the costliest first, so that no core idles at the end."""
+    """What the store has not finished under these scorings."""
     done = store.done({run.id: keys[run.dataset] for run in runs})
-    return sorted((run for run in runs if run.id not in done), key=cost, reverse=True)
+    return [run for run in runs if run.id not in done]
 
 
 def _tasks(
@@ -152,13 +165,15 @@ class _Silent:
     def finished(self, record: RunRecord) -> None:
         """Say nothing."""
 
+    def note(self, text: str) -> None:
+        """Say nothing."""
+
     def end(self) -> None:
         """Say nothing."""
 
 
 @contextlib.contextmanager
-def _told(watch: Watch | None, tasks: Sequence[Task], board: Board, skipped: int) -> Iterator[Watch]:
-    watch = watch or _Silent()
+def _told(watch: Watch, tasks: Sequence[Task], board: Board, skipped: int) -> Iterator[Watch]:
     watch.begin(tasks, board, skipped)
     try:
         yield watch
@@ -181,6 +196,9 @@ def _stop_on_signals(board: Board) -> Iterator[None]:
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
+    except BaseException:
+        board.ask_to_stop()  # what runs still is to save its state
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

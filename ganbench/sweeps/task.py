@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import platform
@@ -181,5 +182,6 @@ def _message(error: BaseException) -> str:
 
 def _leave_traceback(task: Task) -> None:
     """A failed run's full traceback, beside its other artifacts: the record holds one line."""
-    task.folder.mkdir(parents=True, exist_ok=True)
-    (task.folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+    with contextlib.suppress(OSError):  # a full disk may be the very failure
+        task.folder.mkdir(parents=True, exist_ok=True)
+        (task.folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
