@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -47,9 +48,15 @@ class Server:
         )  # fmt: skip
 
     def start(self) -> None:
-        """Start, and wait until it answers."""
+        """Start, and wait until it answers; the last process of a killed one may be in its way for a moment."""
         options = f"-p {self._port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
-        self._run("pg_ctl", "-D", "data", "-l", "log", "-o", options, "-w", "start")
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                return self._run("pg_ctl", "-D", "data", "-l", "log", "-o", options, "-w", "start")
+            except subprocess.CalledProcessError:
+                if time.monotonic() > deadline:
+                    raise
 
     def kill(self) -> None:
         """SIGKILL to the server and all its processes, whose memory then goes as in a power cut."""

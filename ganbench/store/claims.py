@@ -1,7 +1,7 @@
 """Who trains what: sweeps on one store at one time leave each other's runs alone.
 
 A claim is a row that its owner renews while it lives. It is free again when it is released, when it was not renewed
-for EXPIRY seconds, or at once when its owner was a process of this machine that is no more.
+for EXPIRY seconds, or at once when its owner was on this machine and is no more.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ RENEWAL = 20.0
 """Seconds between two renewals: six may fail before a claim is lost."""
 LOOK = 1.0
 """Seconds between two looks at what others train."""
+_HERE: set[str] = set()
+"""Owners in this process that have not ended."""
 
 
 class Claims:
@@ -40,6 +42,7 @@ class Claims:
         self._renewing = threading.Thread(target=self._renew, daemon=True)
 
     def __enter__(self) -> Self:
+        _HERE.add(self._owner)
         self._renewing.start()
         return self
 
@@ -48,6 +51,7 @@ class Claims:
     ) -> None:
         self._ended.set()
         self._renewing.join()
+        _HERE.discard(self._owner)
         try:
             self._store.transact(self._release_all, patient=error is None)
         except StoreError:
@@ -127,10 +131,12 @@ def _claim(connection: Connection, run_id: str, held: Any, row: Mapping[str, Any
 
 
 def _free(held: Any, now: float) -> bool:
-    return bool(held.expires < now or (held.host == platform.node() and not _lives(held.pid)))
+    return bool(held.expires < now or (held.host == platform.node() and not _lives(held.owner, held.pid)))
 
 
-def _lives(pid: int) -> bool:
+def _lives(owner: str, pid: int) -> bool:
+    if pid == os.getpid():
+        return owner in _HERE
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -231,3 +231,18 @@ def test_a_claim_says_who_holds_it(stores: tuple[Store, Store]) -> None:
             stores[1].transact(
                 lambda connection: connection.execute(insert(claims).values(**row._asdict())), patient=False
             )
+
+
+def test_what_an_ended_sweep_of_this_process_could_not_let_go_is_free(
+    stores: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(connection: Any) -> None:
+        raise StoreError("no answer")
+
+    with Claims(stores[0]) as ours:
+        ours.take(IDS)
+        monkeypatch.setattr(ours, "_release_all", fail)
+        ours.__exit__(ValueError, ValueError(), None)
+        with Claims(stores[1]) as theirs:
+            assert theirs.take(IDS) == set(IDS)
+        monkeypatch.setattr(ours, "_release_all", lambda connection: None)
