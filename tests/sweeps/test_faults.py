@@ -158,7 +158,7 @@ def test_two_sweeps_at_once_train_each_run_once(
 def test_asked_to_stop_at_twenty_random_moments(
     number: signal.Signals, undisturbed: dict[str, tuple], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between any two steps; every other time the sweep begins anew once it is done."""
+    """Between any two steps; a sweep that is done before the last of them begins anew."""
     moments, plain, stops = random.Random(number), Board.set, 0
     beats = moments.randrange(400)
 
