@@ -41,6 +41,7 @@ def sweep(
     split: str | None = None,
     device: str = "auto",
     executor: str = "process",
+    address: str | None = None,
     workers: int | None = None,
     cohort: int | str = "auto",
     store: str | Path | None = None,
@@ -94,7 +95,8 @@ def sweep(
     described_sweep = described(Path(spec) if spec else None, {k: v for k, v in given.items() if v is not None})
     root = Path(data_root) if data_root else None
     files = tuple(Path(path) for path in load)
-    where = Surroundings(device, executor, workers, root, files, checkpoint_every, size(str(cohort)), tensorboard)
+    together = size(str(cohort))
+    where = Surroundings(device, executor, workers, root, files, checkpoint_every, together, tensorboard, address)
     with Store(store) as opened:
         return run_sweep(described_sweep, opened, where, Watches(*([JsonLines(Path(log))] if log else [])))
 

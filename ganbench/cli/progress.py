@@ -72,6 +72,9 @@ class _Lines:
         self._done += 1
         click.echo(f"[{self._done}/{self._total}] {_described(record)}", err=True)
 
+    def note(self, text: str) -> None:
+        click.echo(text, err=True)
+
     def end(self) -> None:
         return
 
@@ -105,6 +108,9 @@ class _Live:
         self._best.see(record)
         if record.status is not Status.COMPLETED:
             self._live.console.print(Text(_described(record), style="yellow"))
+
+    def note(self, text: str) -> None:
+        self._console.print(Text(text, style="yellow"))
 
     def end(self) -> None:
         self._live.stop()

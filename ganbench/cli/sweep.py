@@ -36,8 +36,9 @@ Whatever stopped it, the same command goes on where it was.
 @options.training_options
 @options.scoring_options
 @options.device_option
-@click.option("--executor", default="process", show_default=True, help="process or inline.")
-@click.option("--workers", type=click.IntRange(1), help="Processes. [default: one a core, or what the GPUs take]")
+@click.option("--executor", default="process", show_default=True, help="process, inline or ray.")
+@click.option("--address", metavar="HOST:PORT", help="A running Ray cluster. [default: one on this machine]")
+@click.option("--workers", type=click.IntRange(1), help="Runs at once. [default: one a core, or what GPUs or Ray take]")
 @click.option("--cohort", default="auto", show_default=True, help="Runs trained as one program: auto, off or how many.")
 @options.store_option
 @options.data_root_option
@@ -51,6 +52,7 @@ def command(
     load: tuple[Path, ...],
     device: str,
     executor: str,
+    address: str | None,
     workers: int | None,
     cohort: str,
     store: str | None,
@@ -73,7 +75,8 @@ def command(
     from ganbench.sweeps.watch import JsonLines, Watches
 
     sweep = described(spec, _given(fields, settings))
-    where = Surroundings(device, executor, workers, data_root, load, checkpoint_every, size(cohort), tensorboard)
+    together = size(cohort)
+    where = Surroundings(device, executor, workers, data_root, load, checkpoint_every, together, tensorboard, address)
     with Store(store) as opened:
         watches = [*([] if quiet else [progress.watch()]), *([JsonLines(log)] if log else [])]
         outcome = run_sweep(sweep, opened, where, Watches(*watches))

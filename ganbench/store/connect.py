@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sqlite3
 import time
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, inspect, make_url
+from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, func, inspect, make_url, select
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import ArgumentError
 
@@ -16,6 +17,7 @@ from ganbench.store.tables import APPLICATION_ID, SCHEMA, metadata
 
 DEFAULT = "ganbench.db"
 BUSY_SECONDS = 60
+SERVER_ARGUMENTS = {"postgresql": {"connect_timeout": 10, "client_encoding": "utf8"}}
 _MAGIC = b"SQLite format 3\0"
 
 
@@ -31,6 +33,8 @@ def locate(where: str | Path | None) -> URL:
         raise StoreError("the store's URL cannot be read: write dialect://user:password@host/database") from None
     if url.get_backend_name() == "sqlite" and (not url.database or url.database == ":memory:" or url.query):
         raise StoreError(f"{text} is not a store that lasts: name a file, such as sqlite:///{DEFAULT}, without options")
+    if url.drivername == "postgresql" and importlib.util.find_spec("psycopg2") is None:
+        return url.set(drivername="postgresql+psycopg")
     return url
 
 
@@ -59,16 +63,25 @@ def open_engine(url: URL, reading: bool) -> Engine:
 
 def _open_server(url: URL, reading: bool) -> Engine:
     try:
-        engine = create_engine(url)
+        engine = create_engine(url, pool_pre_ping=True, connect_args=SERVER_ARGUMENTS.get(url.get_backend_name(), {}))
     except ArgumentError:
         raise StoreError(f"no database is called {url.get_backend_name()!r}: use sqlite or postgresql") from None
     except ModuleNotFoundError as error:
-        raise StoreError(f"a {url.get_backend_name()} store needs the package {error.name}: install it") from None
+        how = "pip install 'ganbench[postgres]'" if url.get_backend_name() == "postgresql" else "install it"
+        raise StoreError(f"a {url.get_backend_name()} store needs the package {error.name}: {how}") from None
     if not reading:
-        metadata.create_all(engine)
+        _make_tables(engine)
     elif not inspect(engine).has_table("runs"):
         raise _missing(url.render_as_string())
     return engine
+
+
+def _make_tables(engine: Engine) -> None:
+    """Those that are not there; of several openers of a PostgreSQL server one makes them, all others wait."""
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(select(func.pg_advisory_xact_lock(APPLICATION_ID)))
+        metadata.create_all(connection)
 
 
 def _missing(name: str) -> StoreError:
@@ -145,9 +158,12 @@ def _schema(connection: Connection, path: Path) -> int:
 
 
 def _prepare(engine: Engine, path: Path) -> None:
-    """Make the tables if they are not there, in one transaction: of several openers one makes them, all others wait."""
+    """Make the tables that are not there, in one transaction: of several openers one makes them, all others wait.
+
+    An older store's tables are ours but for those that were added since.
+    """
     with engine.connect().execution_options(writing=True) as connection, connection.begin():
-        if _schema(connection, path) == 0:
+        if _schema(connection, path) < SCHEMA:
             metadata.create_all(connection)
             connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA}")
             connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")

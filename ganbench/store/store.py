@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, Select, Table, delete, insert, select, update
 from sqlalchemy.exc import DBAPIError
@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from ganbench.errors import StoreError, UnknownNameError
 from ganbench.spec import RunRecord, RunSpec, Status
 from ganbench.store import connect
+from ganbench.store.patience import patiently
 from ganbench.store.tables import (
     RUN_COLUMNS,
     SCORE_COLUMNS,
@@ -35,6 +36,8 @@ from ganbench.store.tables import (
     to_score_row,
 )
 
+Result = TypeVar("Result")
+
 CHUNK = 900
 """Ids in one query: some builds of SQLite allow 999 variables."""
 
@@ -50,6 +53,7 @@ class Store:
     def __init__(self, where: str | Path | None = None, *, reading: bool = False) -> None:
         self._url = connect.locate(where)
         path = connect.file_of(self._url)
+        self.note: Callable[[str], None] = lambda text: None  # who is told that a server is waited for
         self.name = self._url.render_as_string(hide_password=True) if path is None else str(path)
         with self._one_line("open"):
             self._engine = connect.open_engine(self._url, reading)
@@ -91,13 +95,7 @@ class Store:
 
         A completed run is done when it was scored under its key; a diverged one has nothing to score.
         """
-        done: set[str] = set()
-        with self._reading() as connection:
-            for chunk in _chunks(list(scoring_keys)):
-                for row in connection.execute(_ended(chunk)):
-                    if row.status == Status.DIVERGED or row.scoring_key == scoring_keys[row.id]:
-                        done.add(row.id)
-        return done
+        return self.transact(lambda connection: _done(connection, scoring_keys), writing=False)
 
     def finish(self, record: RunRecord, scoring_key: str | None = None) -> None:
         """Store what came of a run, with its scores, in one transaction; doing it twice changes nothing more.
@@ -105,15 +103,7 @@ class Store:
         `scoring_key` names the scoring that is done with it. What ended better before is kept as it is: a completed run
         is replaced by a completed one only, a diverged one by one that ended too.
         """
-        with self._writing() as connection:
-            known = _known(connection, record.spec.id)
-            if known is not None and _better(Status(known.status), record.status):
-                return
-            values = {**result_values(record), "finished_at": datetime.now(UTC)}
-            _put(connection, record.spec, known is not None, values)
-            _replace(connection, scores, scores.c.id, [score_values(record.spec.id, each) for each in record.scores])
-            if scoring_key is not None and record.status.final:
-                _put_scoring(connection, record.spec.id, scoring_key)
+        self.transact(lambda connection: _finish(connection, record, scoring_key))
 
     def get(self, run_id: str) -> RunRecord:
         """The run whose id begins with `run_id`; UnknownNameError where none does, StoreError where several do."""
@@ -128,7 +118,7 @@ class Store:
 
     def records(self, run_ids: Collection[str] | None = None) -> Iterator[RunRecord]:
         """The records of those runs, or of all, in the order of their ids."""
-        for chunk in _chunks(sorted(self.statuses() if run_ids is None else run_ids)):
+        for chunk in chunks(sorted(self.statuses() if run_ids is None else run_ids)):
             with self._reading() as connection:
                 found = connection.execute(select(runs).where(runs.c.id.in_(chunk)).order_by(runs.c.id)).all()
                 scored = _by_run(connection.execute(_scores_of(chunk)))
@@ -160,12 +150,18 @@ class Store:
         with self._one_line("read"), self._engine.connect() as connection:
             yield connection
 
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        with self._one_line("write"), self._engine.connect() as connection:
-            connection = connection.execution_options(writing=True)
-            with connection.begin():
-                yield connection
+    def transact(self, act: Callable[[Connection], Result], *, writing: bool = True, patient: bool = True) -> Result:
+        """What `act` gives, in one transaction; it may be called again where a server was away.
+
+        `patient` waits for such a server; a file's writers queue in any case.
+        """
+
+        def once() -> Result:
+            with self._engine.connect().execution_options(writing=writing) as connection, connection.begin():
+                return act(connection)
+
+        with self._one_line("write" if writing else "read"):
+            return patiently(once, self.note) if patient and connect.file_of(self._url) is None else once()
 
     @contextlib.contextmanager
     def _one_line(self, verb: str) -> Iterator[None]:
@@ -176,6 +172,26 @@ class Store:
             cause = error.orig if isinstance(error, DBAPIError) else error
             reason = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
             raise StoreError(f"cannot {verb} store {self.name}: {reason}") from None
+
+
+def _finish(connection: Connection, record: RunRecord, scoring_key: str | None) -> None:
+    known = _known(connection, record.spec.id)
+    if known is not None and _better(Status(known.status), record.status):
+        return
+    values = {**result_values(record), "finished_at": datetime.now(UTC)}
+    _put(connection, record.spec, known is not None, values)
+    _replace(connection, scores, scores.c.id, [score_values(record.spec.id, each) for each in record.scores])
+    if scoring_key is not None and record.status.final:
+        _put_scoring(connection, record.spec.id, scoring_key)
+
+
+def _done(connection: Connection, scoring_keys: Mapping[str, str]) -> set[str]:
+    done: set[str] = set()
+    for chunk in chunks(list(scoring_keys)):
+        for row in connection.execute(_ended(chunk)):
+            if row.status == Status.DIVERGED or row.scoring_key == scoring_keys[row.id]:
+                done.add(row.id)
+    return done
 
 
 def _better(old: Status, new: Status) -> bool:
@@ -236,5 +252,6 @@ def _unknown(run_id: str, known: Sequence[str]) -> Exception:
     return UnknownNameError("run", run_id, get_close_matches(run_id, known, n=5, cutoff=0.0))
 
 
-def _chunks(ids: Sequence[str]) -> Iterable[Sequence[str]]:
+def chunks(ids: Sequence[str]) -> Iterable[Sequence[str]]:
+    """The ids in lists that one query takes."""
     return (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))

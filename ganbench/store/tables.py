@@ -13,8 +13,10 @@ from sqlalchemy.types import TypeDecorator
 from ganbench.spec import RunRecord, RunSpec, Score, Status, canonical, digest
 
 APPLICATION_ID = 0x47414E42  # "GANB", in the header of a SQLite file
-SCHEMA = 1
-"""Version of these tables, in the header of a SQLite file; raised when they change."""
+SCHEMA = 2
+"""Version of these tables, in the header of a SQLite file; raised when they change.
+
+2 added `claims`."""
 
 
 class Json(TypeDecorator[Any]):
@@ -75,6 +77,16 @@ scorings = Table(
     metadata,
     Column("run_id", String(12), ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
     Column("scoring_key", String(200), primary_key=True),
+)
+
+claims = Table(
+    "claims",
+    metadata,
+    Column("run_id", String(12), primary_key=True),  # of a run that may not be in `runs` yet
+    Column("owner", String(16), nullable=False, index=True),
+    Column("host", String(255), nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("expires", Double, nullable=False),  # seconds since 1970
 )
 
 

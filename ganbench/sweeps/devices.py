@@ -6,6 +6,9 @@ import os
 
 from ganbench.errors import SpecError
 
+RUNS_PER_GPU = 4
+"""Runs that share a GPU where they are small (2-D points): one alone leaves it idle between launches."""
+
 
 def devices(name: str) -> list[str]:
     """The devices that `name` stands for: auto, cpu, cuda (all of them) or cuda:N; SpecError where it is not here."""

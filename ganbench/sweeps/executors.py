@@ -12,9 +12,10 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import Protocol
 
-from ganbench.errors import UnknownNameError
+from ganbench.errors import SpecError, UnknownNameError
 from ganbench.spec import RunRecord, Status
 from ganbench.sweeps.board import NOT_STARTED, Board
+from ganbench.sweeps.ray_executor import Ray
 from ganbench.sweeps.task import Task, perform
 
 
@@ -126,11 +127,15 @@ def _crashed(task: Task) -> RunRecord:
     )
 
 
-EXECUTORS = ("process", "inline")
+EXECUTORS = ("process", "inline", "ray")
 
 
-def executor(name: str, workers: int) -> Executor:
-    """The executor of that name."""
+def executor(name: str, workers: int, address: str | None = None) -> Executor:
+    """The executor of that name; `address` is that of a running Ray cluster."""
     if name not in EXECUTORS:
         raise UnknownNameError("executor", name, EXECUTORS)
+    if name == "ray":
+        return Ray(workers, address)
+    if address is not None:
+        raise SpecError(f"an address is that of a Ray cluster, executor {name!r} has none: use --executor ray")
     return Inline() if name == "inline" else Processes(workers)

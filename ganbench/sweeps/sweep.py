@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -15,17 +15,16 @@ from ganbench.registry import load_file
 from ganbench.reports import events
 from ganbench.spec import RunRecord, RunSpec, Status, SweepSpec
 from ganbench.store import Store
+from ganbench.store.claims import Claims
 from ganbench.sweeps.board import Board
 from ganbench.sweeps.cohorts import cohorts
-from ganbench.sweeps.devices import cores, devices
+from ganbench.sweeps.devices import RUNS_PER_GPU, cores, devices
 from ganbench.sweeps.executors import executor
 from ganbench.sweeps.expand import cost
+from ganbench.sweeps.ray_executor import ray_places
 from ganbench.sweeps.rounds import Rounds
 from ganbench.sweeps.task import Task
 from ganbench.sweeps.watch import Watch, Watches
-
-RUNS_PER_GPU = 4
-"""Processes that share a GPU where runs are small (2-D points): one alone leaves it idle between launches."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,7 @@ class Surroundings:
     checkpoint_every: int = 500  # steps
     cohort: int | None = None  # runs that train together at most; None: by kind of data and device, 1: none
     events: bool = False  # whether runs leave TensorBoard's files
+    address: str | None = None  # of a running Ray cluster; None: one on this machine, for the sweep alone
 
 
 @dataclass(frozen=True)
@@ -70,46 +70,57 @@ def run_sweep(spec: SweepSpec, store: Store, where: Surroundings, watch: Watch |
         load_file(path)
     if where.events:
         events.check()
+    watch = watch or Watches()
+    store.note = watch.note
     rounds = Rounds(spec, store, where.root)
-    records: list[RunRecord] = []
-    run_ids: list[str] = []
-    skipped, stopped = 0, False
-    while runs := rounds.next():
-        run_ids += [run.id for run in runs]
-        todo = _todo(runs, rounds.keys, store)
-        skipped += len(runs) - len(todo)
-        if stopped:
-            break
-        if todo:
-            stopped = _perform(runs, todo, rounds, store, where, watch, records, skipped)
-    return Outcome(tuple(rounds.scorings), tuple(run_ids), tuple(records), skipped)
+    sweep = _Sweep(rounds, store, where, watch)
+    with Claims(store) as claims:
+        while not sweep.stopped and (runs := rounds.next()):
+            sweep.perform(runs, claims)
+        if sweep.stopped:
+            sweep.runs += rounds.next()  # what would have come
+    return sweep.outcome()
 
 
-def _perform(
-    runs: Sequence[RunSpec],
-    todo: set[str],
-    rounds: Rounds,
-    store: Store,
-    where: Surroundings,
-    watch: Watch | None,
-    records: list[RunRecord],
-    skipped: int,
-) -> bool:
-    """What is to be done of a round; what comes is stored and put to `records`. Whether it was asked to stop."""
-    tasks = _tasks(runs, todo, rounds, store, where)
-    board = Board(len(tasks))
-    perform = executor(where.executor, _workers(where, runs)).map
-    with _told(watch, tasks, board, skipped) as tell, _stop_on_signals(board):
-        for record in perform(tasks, board):
-            store.finish(record, rounds.keys[record.spec.id])
-            records.append(record)
-            tell.finished(record)
-    return board.stopping
+class _Sweep:
+    """A sweep under way: what is to be run, so far, and what has come."""
 
+    def __init__(self, rounds: Rounds, store: Store, where: Surroundings, watch: Watch) -> None:
+        self._rounds, self._store, self._where, self._watch = rounds, store, where, watch
+        self.runs: list[RunSpec] = []
+        self.stopped = False
+        self._records: list[RunRecord] = []
 
-def _todo(runs: Sequence[RunSpec], keys: Mapping[str, str], store: Store) -> set[str]:
-    """What the store has not finished under these scorings, by id."""
-    return {run.id for run in runs} - store.done({run.id: keys[run.id] for run in runs})
+    def perform(self, runs: Sequence[RunSpec], claims: Claims) -> None:
+        """Perform what is left of a round, but for what other sweeps train; those are waited for."""
+        self.runs += runs
+        for ids in claims.rounds(lambda: self._left(runs)):
+            tasks = _tasks(runs, ids, self._rounds, self._store, self._where)
+            board = Board(len(tasks))
+            performed = executor(self._where.executor, _workers(self._where, runs), self._where.address).map
+            with _told(self._watch, tasks, board, len(self.runs) - len(ids)), _stop_on_signals(board):
+                for record in performed(tasks, board):
+                    self._keep(record, claims)
+            if board.stopping:
+                self.stopped = True
+                return
+
+    def outcome(self) -> Outcome:
+        """What was done: runs that others did count as done before."""
+        rest = {*self._left(self.runs), *(record.spec.id for record in self._records)}
+        ids = tuple(run.id for run in self.runs)
+        return Outcome(tuple(self._rounds.scorings), ids, tuple(self._records), len(ids) - len(rest))
+
+    def _left(self, runs: Sequence[RunSpec]) -> list[str]:
+        """What the store has not finished under these scorings, by id."""
+        done = self._store.done({run.id: self._rounds.keys[run.id] for run in runs})
+        return [run.id for run in runs if run.id not in done]
+
+    def _keep(self, record: RunRecord, claims: Claims) -> None:
+        self._store.finish(record, self._rounds.keys[record.spec.id])
+        claims.release([record.spec.id])
+        self._records.append(record)
+        self._watch.finished(record)
 
 
 def _tasks(runs: Sequence[RunSpec], todo: set[str], rounds: Rounds, store: Store, where: Surroundings) -> list[Task]:
@@ -117,9 +128,9 @@ def _tasks(runs: Sequence[RunSpec], todo: set[str], rounds: Rounds, store: Store
     datasets = {run.dataset: find(run.dataset) for run in runs if run.id in todo}
     for dataset in datasets.values():
         dataset.prepare(where.root)
-    places = devices(where.device)
+    places = ray_places(where.device, where.address) if where.executor == "ray" else devices(where.device)
     threads = _threads(where, rounds.first_size)
-    together = cohorts(runs, where.cohort, places[0], _workers(where, runs))
+    together = cohorts(runs, where.cohort, places[0], cores() if where.executor == "ray" else _workers(where, runs))
     left = [part for cohort in together if (part := tuple(run for run in cohort if run.id in todo))]
     return [
         Task(
@@ -143,6 +154,8 @@ def _workers(where: Surroundings, runs: Sequence[RunSpec]) -> int:
         return where.workers
     if where.executor == "inline":
         return 1
+    if where.executor == "ray":
+        return len(runs)  # as many at once as the cluster takes
     if devices(where.device)[0].startswith("cuda"):
         small = all(find(name).kind == "points" for name in {run.dataset for run in runs})
         return len(devices(where.device)) * (RUNS_PER_GPU if small else 1)
@@ -159,8 +172,7 @@ def _threads(where: Surroundings, sweep_size: int) -> int:
 
 
 @contextlib.contextmanager
-def _told(watch: Watch | None, tasks: Sequence[Task], board: Board, skipped: int) -> Iterator[Watch]:
-    watch = watch or Watches()
+def _told(watch: Watch, tasks: Sequence[Task], board: Board, skipped: int) -> Iterator[Watch]:
     watch.begin(tasks, board, skipped)
     try:
         yield watch
@@ -183,6 +195,9 @@ def _stop_on_signals(board: Board) -> Iterator[None]:
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
+    except BaseException:
+        board.ask_to_stop()  # what runs still is to save its state
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib.metadata
 import os
@@ -259,7 +260,7 @@ def _message(error: BaseException) -> str:
 
 def _failed(task: Task, spec: RunSpec, error: BaseException) -> RunRecord:
     """The record of a failed run; its full traceback lies beside its other artifacts, for the record holds one line."""
-    folder = task.folder(spec)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+    with contextlib.suppress(OSError):  # a full disk may be the very failure
+        task.folder(spec).mkdir(parents=True, exist_ok=True)
+        (task.folder(spec) / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
     return RunRecord(spec=spec, status=Status.FAILED, error=_message(error), provenance=provenance(task))

@@ -27,6 +27,10 @@ class Watch(Protocol):
         """A run has ended and is stored."""
         ...
 
+    def note(self, text: str) -> None:
+        """A sentence for the person: what the sweep waits for."""
+        ...
+
     def end(self) -> None:
         """Nothing more will come."""
         ...
@@ -48,6 +52,11 @@ class Watches:
         for watch in self._watches:
             watch.finished(record)
 
+    def note(self, text: str) -> None:
+        """See Watch."""
+        for watch in self._watches:
+            watch.note(text)
+
     def end(self) -> None:
         """See Watch."""
         for watch in self._watches:
@@ -57,9 +66,9 @@ class Watches:
 class JsonLines:
     """A line of JSON for each event, added to a file at once: what was there stays, and a kill cuts one line at most.
 
-    Each has `event` ("begin", "run" or "end") and `time` (ISO 8601, UTC). "begin" says how many runs and steps there
-    are to do and how many runs were done before; "run" what came of a run, its scores as lists of [metric, value,
-    protocol] (NaN is null); "end" how many ended how, and after how many seconds.
+    Each has `event` ("begin", "run", "note", "end") and `time` (ISO 8601, UTC). "begin" says how many runs and steps
+    there are to do and how many runs were done before; "run" what came of a run, its scores as lists of [metric,
+    value, protocol] (NaN is null); "note" what is waited for; "end" how many ended how, and after how many seconds.
     """
 
     def __init__(self, path: Path) -> None:
@@ -95,6 +104,10 @@ class JsonLines:
             error=record.error,
             scores=[[score.metric, score.finite, score.protocol_text] for score in record.scores],
         )
+
+    def note(self, text: str) -> None:
+        """See Watch."""
+        self._write("note", text=text)
 
     def end(self) -> None:
         """See Watch."""

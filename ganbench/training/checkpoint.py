@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,17 +13,24 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ganbench.errors import RunError
+
 
 def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-    """Write to a temporary name, flush to the disk, rename: a reader sees the old file or the new one, never a half."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    """Write to a temporary name, flush to the disk, rename: a reader sees the old file or the new one, never a half.
+
+    RunError where it cannot be written (a full disk).
+    """
+    temporary = path.with_suffix(f".{secrets.token_hex(4)}.tmp")  # two machines may write to one folder
     plain = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         save_file(plain, temporary, metadata={"ganbench": json.dumps(dict(facts))})
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         temporary.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise RunError(f"cannot write checkpoint {path}: {error}") from None
     finally:
         temporary.unlink(missing_ok=True)
 

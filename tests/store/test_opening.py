@@ -12,6 +12,7 @@ from sqlalchemy.dialects import registry
 from ganbench.errors import StoreError
 from ganbench.spec import RunRecord, RunSpec, Status
 from ganbench.store import Store
+from ganbench.store.tables import SCHEMA
 
 RUN = RunRecord(
     spec=RunSpec(variant="ns", dataset="ring", network="mlp", seed=0, steps=1), status=Status.COMPLETED, step=1
@@ -67,7 +68,7 @@ def test_the_file_carries_its_name_and_schema(tmp_path: Path) -> None:
     Store(tmp_path / "s.db").close()
     with sqlite3.connect(tmp_path / "s.db") as raw:
         pragmas = [raw.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
-        assert pragmas == [int.from_bytes(b"GANB", "big"), 1]
+        assert pragmas == [int.from_bytes(b"GANB", "big"), SCHEMA]
         assert raw.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
@@ -118,10 +119,10 @@ def test_a_file_that_is_not_sqlite_is_left_alone(tmp_path: Path, existing: bool,
 def test_a_store_of_a_newer_schema_is_left_alone(tmp_path: Path, existing: bool) -> None:
     Store(tmp_path / "s.db").close()
     with sqlite3.connect(tmp_path / "s.db") as raw:
-        raw.execute("PRAGMA user_version = 2")
+        raw.execute("PRAGMA user_version = 99")
     raw.close()
     before = contents(tmp_path)
-    assert fails(tmp_path / "s.db", existing=existing).endswith("(schema 2, known 1): update ganbench")
+    assert fails(tmp_path / "s.db", existing=existing).endswith(f"(schema 99, known {SCHEMA}): update ganbench")
     assert contents(tmp_path) == before
 
 

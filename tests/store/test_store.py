@@ -24,8 +24,15 @@ def record(run: RunSpec, status: Status = Status.COMPLETED, *scores: Score, **fi
     return RunRecord(spec=run, status=status, scores=scores, **fields)
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def store(request: pytest.FixtureRequest, tmp_path: Path):
+    where = tmp_path / "s.db" if request.param == "sqlite" else request.getfixturevalue("postgres").database()
+    with Store(where) as opened:
+        yield opened
+
+
 @pytest.fixture
-def store(tmp_path: Path):
+def file(tmp_path: Path):
     with Store(tmp_path / "s.db") as opened:
         yield opened
 
@@ -141,9 +148,9 @@ def columns(store: Store, *names: str) -> tuple:
         return connection.execute(f"SELECT {', '.join(names)} FROM runs").fetchone()
 
 
-def test_columns_name_the_run(store: Store) -> None:
-    store.finish(record(spec(3)))
-    found = columns(store, "variant", "dataset", "network", "seed", "steps", "group_id")
+def test_columns_name_the_run(file: Store) -> None:
+    file.finish(record(spec(3)))
+    found = columns(file, "variant", "dataset", "network", "seed", "steps", "group_id")
     assert found == ("ns", "ring", "mlp", 3, 10, spec(3).group)
 
 
@@ -196,6 +203,6 @@ def test_rows_are_filtered(store: Store) -> None:
     assert store.names() == {"dataset": {"ring", "grid"}, "variant": {"ns"}, "metric": {"kl", "jsd"}}
 
 
-def test_artifacts_lie_beside_the_store_and_are_not_made_before_written(store: Store, tmp_path: Path) -> None:
-    assert store.folder("abc") == tmp_path / "s.artifacts" / "abc"
-    assert not store.folder("abc").exists()
+def test_artifacts_lie_beside_the_store_and_are_not_made_before_written(file: Store, tmp_path: Path) -> None:
+    assert file.folder("abc") == tmp_path / "s.artifacts" / "abc"
+    assert not file.folder("abc").exists()

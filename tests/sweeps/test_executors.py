@@ -96,6 +96,9 @@ def test_a_board_that_asks_to_stop_stops_every_executor(tmp_path: Path) -> None:
 
 def test_signals_stop_a_sweep_in_this_process(tmp_path: Path) -> None:
     class StopAtFirst:
+        def note(self, text) -> None:
+            return
+
         def begin(self, tasks, board, skipped) -> None:
             return
 

@@ -48,6 +48,9 @@ class StopAt:
         if not self._left:
             self._board.ask_to_stop()
 
+    def note(self, text) -> None:
+        return
+
     def end(self) -> None:
         return
 
@@ -102,7 +105,7 @@ def test_what_failed_is_tried_once_a_command(tmp_path: Path, monkeypatch: pytest
     def broken(*_, **__) -> None:
         raise OSError("no disk")
 
-    monkeypatch.setattr("ganbench.training.loop.train", broken)
+    monkeypatch.setattr("ganbench.training.loop.train_together", broken)
     with Store(tmp_path / "s.db") as store:
         for _ in range(2):
             outcome, _ = searched(store)

@@ -1,0 +1,154 @@
+"""Who trains what: sweeps on one store at one time leave each other's runs alone.
+
+A claim is a row that its owner renews while it lives. It is free again when it is released, when it was not renewed
+for EXPIRY seconds, or at once when its owner was on this machine and is no more.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import secrets
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from ganbench.errors import StoreError
+from ganbench.store.store import Store, chunks
+from ganbench.store.tables import claims
+
+EXPIRY = 120.0
+"""Seconds after its last renewal at which a claim is free."""
+RENEWAL = 20.0
+"""Seconds between two renewals: six may fail before a claim is lost."""
+LOOK = 1.0
+"""Seconds between two looks at what others train."""
+_HERE: set[str] = set()
+"""Owners in this process that have not ended."""
+
+
+class Claims:
+    """The claims of one sweep, renewed by a thread until the block ends, and released then."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._owner = secrets.token_hex(8)
+        self._ended = threading.Event()
+        self._renewing = threading.Thread(target=self._renew, daemon=True)
+
+    def __enter__(self) -> Self:
+        _HERE.add(self._owner)
+        self._renewing.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._renewing.join()
+        _HERE.discard(self._owner)
+        try:
+            self._store.transact(self._release_all, patient=error is None)
+        except StoreError:
+            if error is None:
+                raise  # else what went wrong before says more
+
+    def rounds(self, left: Callable[[], Sequence[str]]) -> Iterator[set[str]]:
+        """Sets of run ids that are claimed, until nothing of `left` (what is not done yet) remains but what was given.
+
+        Where others train all that is left, wait for them. A run that another failed is given again.
+        """
+        given: set[str] = set()
+        awaited = 0
+        while wanted := [run_id for run_id in left() if run_id not in given]:
+            taken = self.take(wanted)
+            # what another has finished between the look and the claim is not done again
+            ours = taken & set(left()) if taken else set()
+            self.release(taken - ours)
+            if ours:
+                given |= ours
+                yield ours
+            elif not taken:
+                if len(wanted) != awaited:
+                    awaited = len(wanted)
+                    self._store.note(f"waiting for {awaited} runs that another sweep on this store trains")
+                time.sleep(LOOK)
+
+    def take(self, run_ids: Sequence[str]) -> set[str]:
+        """Claim what is free of the runs; the ids that are ours now."""
+        return self._store.transact(lambda connection: self._take(connection, sorted(run_ids)))
+
+    def release(self, run_ids: Collection[str]) -> None:
+        """Let go of those runs."""
+        if run_ids:
+            self._store.transact(lambda connection: self._release(connection, run_ids))
+
+    def _take(self, connection: Connection, run_ids: Sequence[str]) -> set[str]:
+        """In the order of ids: two that claim at once on a server must not wait for each other."""
+        now = _now(connection)
+        held = {row.run_id: row for row in connection.execute(select(claims))}
+        row = {"owner": self._owner, "host": platform.node(), "pid": os.getpid(), "expires": now + EXPIRY}
+        return {run_id for run_id in run_ids if _claim(connection, run_id, held.get(run_id), row, now)}
+
+    def _renew(self) -> None:
+        while not self._ended.wait(RENEWAL):
+            try:
+                self._store.transact(self._renew_once, patient=False)
+            except StoreError:
+                continue  # EXPIRY leaves time to try again
+
+    def _renew_once(self, connection: Connection) -> None:
+        expires = _now(connection) + EXPIRY
+        connection.execute(update(claims).where(claims.c.owner == self._owner).values(expires=expires))
+
+    def _release(self, connection: Connection, run_ids: Collection[str]) -> None:
+        for chunk in chunks(sorted(run_ids)):
+            connection.execute(delete(claims).where(claims.c.owner == self._owner, claims.c.run_id.in_(chunk)))
+
+    def _release_all(self, connection: Connection) -> None:
+        connection.execute(delete(claims).where(claims.c.owner == self._owner))
+
+
+def _claim(connection: Connection, run_id: str, held: Any, row: Mapping[str, Any], now: float) -> bool:
+    """Whether the run is ours now; of two that claim it at once, the one whose row the database takes."""
+    if held is not None:
+        if held.owner == row["owner"]:
+            return True
+        if not _free(held, now):
+            return False
+        connection.execute(delete(claims).where(claims.c.run_id == run_id, claims.c.owner == held.owner))
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(claims).values(run_id=run_id, **row))
+    except IntegrityError:
+        return False
+    return True
+
+
+def _free(held: Any, now: float) -> bool:
+    return bool(held.expires < now or (held.host == platform.node() and not _lives(held.owner, held.pid)))
+
+
+def _lives(owner: str, pid: int) -> bool:
+    if pid == os.getpid():
+        return owner in _HERE
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # another user's
+    return True
+
+
+def _now(connection: Connection) -> float:
+    """Seconds since 1970 by a clock that all sweeps on the store share: the server's, or a file's machine's."""
+    if connection.dialect.name == "sqlite":
+        return time.time()
+    stamp = connection.scalar(select(func.current_timestamp()))
+    return float(stamp.timestamp()) if stamp is not None else time.time()
