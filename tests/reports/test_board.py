@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import Connection, insert
 
 from ganbench.errors import StoreError, UnknownNameError
 from ganbench.reports.board import TYPES, leaderboard
@@ -236,9 +236,12 @@ def fill(store: Store) -> None:
     records = [_record(index) for index in range(10_000)]
     run_values = [{**tables.spec_values(each.spec), **tables.result_values(each)} for each in records]
     score_values = [tables.score_values(each.spec.id, score) for each in records for score in each.scores]
-    with store._writing() as connection:
+
+    def put(connection: Connection) -> None:
         connection.execute(insert(tables.runs), run_values)
         connection.execute(insert(tables.scores), score_values)
+
+    store.transact(put)
 
 
 def _record(index: int) -> RunRecord:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from pathlib import Path
 
 import pytest
@@ -189,10 +190,10 @@ def test_a_run_that_diverges_leaves_and_the_others_go_on(monkeypatch: pytest.Mon
 
 
 def test_seconds_are_shared_out() -> None:
+    began = time.perf_counter()
     ends = train_together(different(spec(steps=50), 4), RING)
-    alone = train(spec(steps=50), RING)[1]
     assert len({state.seconds for _, state in ends}) == 1
-    assert ends[0][1].seconds < alone.seconds
+    assert 0 < sum(state.seconds for _, state in ends) <= time.perf_counter() - began
 
 
 def test_one_run_is_not_stacked() -> None:
