@@ -44,8 +44,10 @@ def _rate(extract: Callable[[torch.Tensor], Any], batches: tuple[torch.Tensor, .
     return sum(map(len, batches)) / (time.perf_counter() - started)
 
 
-def _amx() -> bool:
-    return "amx_bf16" in Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else False
+def _has(*instructions: str) -> bool:
+    """Whether the processor has any of these."""
+    facts = Path("/proc/cpuinfo")
+    return facts.exists() and any(each in facts.read_text() for each in instructions)
 
 
 def _ours(weights: Path, dtype: str, compiled: bool, images: torch.Tensor) -> tuple[Extractor, float]:
@@ -66,6 +68,8 @@ def test_inception_beside_torch_fidelity(
     dtype: str, compiled: bool, images: torch.Tensor, theirs: Any, inception_weights: Path
 ) -> None:
     """The median of paired rounds against torch-fidelity as shipped; the compiled ones say what compiling costs."""
+    if dtype == "bfloat16" and not _has("amx_bf16", "avx512_bf16"):
+        pytest.skip("this processor has no bfloat16 instructions: it is slower than float32 here")
     ours, first = _ours(inception_weights, dtype, compiled, images)
     rates = {"ours": [], "shipped": [], "best": []}
     _rate(theirs, images.split(SHIPPED)[:1])
@@ -85,4 +89,4 @@ def test_inception_beside_torch_fidelity(
         f"first batch after {first:.1f} s"
     )
     assert error <= (1e-5 if dtype == "float32" else 0.05)
-    assert ratio >= (BOUNDS if _amx() else WITHOUT_AMX)[dtype]
+    assert ratio >= (BOUNDS if _has("amx_bf16") else WITHOUT_AMX)[dtype]
