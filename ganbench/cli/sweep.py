@@ -31,7 +31,7 @@ Whatever stopped it, the same command goes on where it was.
 @click.option("--dataset", help="Data sets, separated by commas: names, image folders or .npz files.")
 @click.option("--network", help="Networks, separated by commas. [default: that of the variant and data]")
 @click.option("--seeds", help="How many seeds (5), or which (0,3,7).")
-@click.option("--steps", type=int, help="Generator steps. [default: the network's]")
+@click.option("--steps", type=int, help="Generator steps. [default: 1500; with a SPEC its own, or the network's]")
 @options.search_options
 @options.training_options
 @options.scoring_options
