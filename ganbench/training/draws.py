@@ -24,13 +24,17 @@ class Draws(Protocol):
         """What is drawn from now on is a function of the seed, the purpose and the step."""
         ...
 
+    def begin_networks(self, step: int) -> None:
+        """So is what networks draw themselves (dropout)."""
+        ...
+
     def batch(self, wanted: Sequence[str], draw: int) -> Batch:
         """Minibatch `draw` with those fields of a Batch; what is not data comes next from the step's stream."""
         ...
 
 
 class RunDraws:
-    """Draws of one run: one stream a step for what the loop draws, another for what networks draw (dropout)."""
+    """Draws of one run: one stream a step for what the loop draws, another for what networks draw."""
 
     def __init__(self, data: Minibatches, h: Mapping[str, Any], seed: int) -> None:
         self.data, self.h, self.seed, self.device = data, h, seed, data.device
@@ -40,8 +44,10 @@ class RunDraws:
     def begin(self, step: int, purpose: str = "train") -> None:
         """See Draws."""
         self._noise.manual_seed(rng.derive(self.seed, purpose, step))
-        if purpose == "train":
-            rng.global_generator(self.device).manual_seed(rng.derive(self.seed, "ambient", step))
+
+    def begin_networks(self, step: int) -> None:
+        """See Draws."""
+        rng.global_generator(self.device).manual_seed(rng.derive(self.seed, "ambient", step))
 
     def batch(self, wanted: Sequence[str], draw: int) -> Batch:
         """See Draws. Classes come with every batch where the run is conditional."""
@@ -68,9 +74,13 @@ class StackedDraws:
         self.members, self.device = list(members), members[0].device
 
     def begin(self, step: int, purpose: str = "train") -> None:
-        """See Draws. Networks draw from the first member's stream, so that dropout alone depends on who is together."""
-        for member in reversed(self.members):
+        """See Draws."""
+        for member in self.members:
             member.begin(step, purpose)
+
+    def begin_networks(self, step: int) -> None:
+        """See Draws. All draw from the first member's stream: dropout alone depends on who is together."""
+        self.members[0].begin_networks(step)
 
     def batch(self, wanted: Sequence[str], draw: int) -> Batch:
         """See Draws."""

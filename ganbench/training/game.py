@@ -186,7 +186,7 @@ def _past(player: Player) -> list[tuple[Tensor, Tensor]]:
 def differentiate(game: Callable[..., Told], share: Share, batch: Batch, h: Mapping[str, Any]) -> Told:
     """Give a freed share's trainees the gradient of its phase's loss; the loss, detached, and the new memory."""
     loss, memory = game(share.phase, batch, h)
-    total = (loss + share.history(h)).sum()
+    total = _summed(loss + share.history(h))
     share.receive(torch.autograd.grad(total, share.parameters, materialize_grads=True))
     return loss.detach(), _detached(memory)
 
@@ -198,7 +198,7 @@ def differentiate_consensus(
     told = [game(share.phase, batch, h) for share, batch in zip(shares, batches, strict=True)]
     field = [
         torch.autograd.grad(
-            (loss + share.history(h)).sum(), share.parameters, create_graph=True, materialize_grads=True
+            _summed(loss + share.history(h)), share.parameters, create_graph=True, materialize_grads=True
         )
         for share, (loss, _) in zip(shares, told, strict=True)
     ]
@@ -211,6 +211,11 @@ def differentiate_consensus(
     )
     loss, memory = told[index]
     return loss.detach(), _detached(memory)
+
+
+def _summed(loss: Tensor) -> Tensor:
+    """Of several runs the sum, whose gradient in a run's weights is that of its own loss."""
+    return loss.sum() if loss.dim() else loss
 
 
 def _of_runs(value: Number, like: Tensor) -> Number:
@@ -254,7 +259,7 @@ def unroll(
 
     for done in range(steps):
         loss, _ = moved()(share.phase, batch, h)
-        gradients = torch.autograd.grad(loss.sum(), list(weights.values()), create_graph=True, materialize_grads=True)
+        gradients = torch.autograd.grad(_summed(loss), list(weights.values()), create_graph=True, materialize_grads=True)
         for trainee, gradient in zip(share.trainees, gradients, strict=True):
             count = trainee.updates + done + 1
             step, states[trainee] = trainee.optimizer.update(gradient, states[trainee], count, lr, rates)

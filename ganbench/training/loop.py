@@ -69,7 +69,7 @@ def train_together(
     files: Sequence[Path | None] = own or [None] * len(specs)
     for state, path in zip(states, files, strict=True):
         if path is not None:
-            state.restore(path, only_complete=True)
+            state.restore(path, only_complete=len(specs) > 1)
     ended = {state.spec.id: Status.COMPLETED for state in states if state.complete}
     left = [(state, path) for state, path in zip(states, files, strict=True) if not state.complete]
     if left:
@@ -83,9 +83,9 @@ def train_together(
 
 def _begun(left: Sequence[RunState], own: Path | None, together: Path | None) -> tuple[Cohort, Path | None]:
     """The cohort where it stands, and the file that it saves to: `own`, the first run's, where there is no other."""
-    if len(left) == 1 and own is not None and left[0].restore(own):
-        return Cohort(left), own
-    cohort = Cohort(left) if together is None else resumed(left, together)
+    if len(left) == 1 and own is not None and not left[0].step:
+        left[0].restore(own)  # the last one left of several
+    cohort = Cohort(left) if together is None or left[0].step else resumed(left, together)
     return cohort, own if cohort.lone else together
 
 

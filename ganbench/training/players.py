@@ -22,6 +22,7 @@ class Player:
     def __init__(self, network: nn.Module, *, channels_last: bool = False, remembers: bool = False) -> None:
         self.network = network
         self.parameters: list[Tensor] = list(network.parameters())
+        self._names = [name for name, _ in network.named_parameters()]
         self._shapes = [parameter.shape for parameter in self.parameters]
         self._offsets = _offsets(self._shapes)
         self._channels_last = channels_last
@@ -44,7 +45,7 @@ class Player:
 
     def named(self, parameters: Sequence[Tensor]) -> dict[str, Tensor]:
         """One tensor a parameter, by the parameters' names."""
-        return dict(zip((name for name, _ in self.network.named_parameters()), parameters, strict=True))
+        return dict(zip(self._names, parameters, strict=True))
 
     @property
     def buffers(self) -> dict[str, Tensor]:
@@ -85,8 +86,8 @@ class StackedPlayer(Player):
 
     def __init__(self, members: Sequence[Player]) -> None:
         first = members[0]
-        self.network, self._shapes, self._offsets = first.network, first._shapes, first._offsets
-        self._channels_last = first._channels_last
+        self.network, self._names = first.network, first._names
+        self._shapes, self._offsets, self._channels_last = first._shapes, first._offsets, first._channels_last
         self.weights = torch.stack([member.weights for member in members])
         self.parameters = self.views(self.weights)
         self._buffers = {name: torch.stack([each.buffers[name] for each in members]) for name in first.buffers}

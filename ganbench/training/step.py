@@ -45,6 +45,7 @@ class Turns:
     def turn(self, step: int) -> list[Tensor]:
         """Train generator step `step` (from 0); returns each phase's last loss, detached, still on the device."""
         self.draws.begin(step)
+        self.draws.begin_networks(step)
         if self.h["update"] == "alternating":
             return [self.play(index, step, repeat) for index, repeat in enumerate(self.repeats)]
         for index, repeat in enumerate(self.repeats):

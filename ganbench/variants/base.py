@@ -93,8 +93,10 @@ class Batch:
 
 def on(value: Any) -> bool:
     """Whether a setting is not 0. Of runs that train together it may be a tensor, a number a run: then none is 0."""
-    return bool(value) if isinstance(value, bool | int | float | str) else True
+    return bool(value) if isinstance(value, _PLAIN) else True
 
+
+_PLAIN = (bool, int, float, str)  # a tuple: a union would be made anew at each of the hot loop's calls
 
 Nets = Any
 """Players by name as attributes: nets.G(z), nets.D(x). Where a run is conditional they know the batch's classes."""
