@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ganbench.sweeps.sweep import Outcome
+    from ganbench.sweeps.sweep import Outcome, Surroundings
 
 Names = str | Sequence[str]
 
@@ -59,46 +59,46 @@ def sweep(
     files by extractor. metrics to split: what is scored, see ganbench.spec.Scoring. Errors are
     `ganbench.errors.GanbenchError`. Where `executor` is "process", call it from under `if __name__ == "__main__":`.
     """
+    given = locals()
     from ganbench.store import Store
-    from ganbench.sweeps.cohorts import size
     from ganbench.sweeps.presets import described
-    from ganbench.sweeps.sweep import Surroundings, run_sweep
+    from ganbench.sweeps.sweep import run_sweep
     from ganbench.sweeps.watch import JsonLines, Watches
 
-    scoring = {
-        "metrics": _names(metrics),
-        "samples": samples,
-        "features": features,
-        "weights": weights,
-        "resize": resize,
-        "dtype": dtype,
-        "compile": compile,
-        "split": split,
-    }
-    given = {
-        "variants": _names(variant),
-        "datasets": _names(dataset),
-        "networks": _names(network),
-        "seeds": _seeds(seeds),
-        "steps": steps,
-        "sampler": sampler,
-        "trials": trials,
-        "batch": batch,
-        "space": space,
-        "objective": objective,
-        "search_seeds": _seeds(search_seeds),
-        "top": top,
-        "budget": budget,
-        "set": set,
-        "scoring": {key: value for key, value in scoring.items() if value is not None} or None,
-    }
-    described_sweep = described(Path(spec) if spec else None, {k: v for k, v in given.items() if v is not None})
-    root = Path(data_root) if data_root else None
-    files = tuple(Path(path) for path in load)
-    together = size(str(cohort))
-    where = Surroundings(device, executor, workers, root, files, checkpoint_every, together, tensorboard, address)
+    asked = described(Path(spec) if spec else None, _fields(given))
+    watch = Watches(*([JsonLines(Path(log))] if log else []))
     with Store(store) as opened:
-        return run_sweep(described_sweep, opened, where, Watches(*([JsonLines(Path(log))] if log else [])))
+        return run_sweep(asked, opened, _surroundings(given), watch)
+
+
+def _fields(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a SweepSpec among the arguments of `sweep`; only those given."""
+    from ganbench.spec import Scoring, SweepSpec
+
+    scoring = {name: given[name] for name in Scoring.model_fields if given[name] is not None}
+    scoring |= {"metrics": _names(given["metrics"])} if "metrics" in scoring else {}
+    fields = {name: given[name] for name in SweepSpec.model_fields.keys() & given.keys()}
+    fields |= {plural: _names(given[one]) for one, plural in PLURALS.items()}
+    fields |= {name: _seeds(given[name]) for name in ("seeds", "search_seeds")} | {"scoring": scoring or None}
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+PLURALS = {"variant": "variants", "dataset": "datasets", "network": "networks"}
+"""What the command line calls the fields of a SweepSpec."""
+
+
+def _surroundings(given: Mapping[str, Any]) -> Surroundings:
+    from ganbench.sweeps.cohorts import size
+    from ganbench.sweeps.sweep import Surroundings
+
+    same = {name: given[name] for name in ("device", "executor", "workers", "checkpoint_every", "address")}
+    return Surroundings(
+        **same,
+        root=Path(given["data_root"]) if given["data_root"] else None,
+        load=tuple(Path(path) for path in given["load"]),
+        cohort=size(str(given["cohort"])),
+        events=given["tensorboard"],
+    )
 
 
 def leaderboard(

@@ -29,6 +29,13 @@ SAMPLERS = {
 }
 """How settings are searched."""
 
+EXECUTORS = {
+    "process": "one process a CPU core, several a GPU where runs are small",
+    "inline": "in this process, one run after the other",
+    "ray": "a Ray cluster: this machine's cores, or many machines",
+}
+"""Where runs are performed."""
+
 LEARNING = frozenset({"tpe", "cmaes", "gp"})
 """Samplers whose next configurations depend on the results of those before."""
 
@@ -269,7 +276,7 @@ class RunRecord(_Model):
     spec: RunSpec
     status: Status
     step: int = 0
-    seconds: float = Field(0.0, description="training time, over all attempts")
+    seconds: float = Field(0.0, description="training time, over all attempts; of runs trained as one, a share")
     score_seconds: float = 0.0
     error: str | None = None
     scores: tuple[Score, ...] = ()

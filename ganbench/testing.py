@@ -109,7 +109,7 @@ def started(name: str, dataset: str, settings: Mapping[str, Scalar]) -> tuple[Ru
     spec, data = _spec(name, dataset, settings), find(dataset)
     state = new_state(spec, data, torch.device("cpu"))
     pixels = NETWORKS.get(spec.network).pixels
-    return state, state.turns(minibatches(data, 0, int(state.h["batch_size"]), torch.device("cpu"), pixels))
+    return state, state.turns(minibatches(data, 0, int(state.h["batch_size"]), torch.device("cpu"), pixels=pixels))
 
 
 def trains_its_players_only(name: str, dataset: str, settings: Mapping[str, Scalar]) -> None:

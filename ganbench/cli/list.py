@@ -11,7 +11,7 @@ import click
 
 from ganbench.errors import nearest
 from ganbench.registry import load_file
-from ganbench.spec import SAMPLERS
+from ganbench.spec import EXECUTORS, SAMPLERS
 
 if TYPE_CHECKING:
     from ganbench.networks import Network
@@ -112,10 +112,7 @@ def _rows_of_parts(kind: str) -> list[dict[str, str]]:
         return [{"name": card.name, "title": card.title} for card in EXTRACTORS]
     if kind == "samplers":
         return [{"name": name, "title": title} for name, title in SAMPLERS.items()]
-    return [
-        {"name": "process", "title": "one process a CPU core, several a GPU where runs are small"},
-        {"name": "inline", "title": "in this process, one run after the other"},
-    ]
+    return [{"name": name, "title": title} for name, title in EXECUTORS.items()]
 
 
 def _table(rows: list[dict[str, str]]) -> str:

@@ -15,11 +15,11 @@ from rich.text import Text
 
 from ganbench.reports.names import better, primary
 from ganbench.spec import RunRecord, Status
+from ganbench.sweeps.watch import Watch, runs_of
 
 if TYPE_CHECKING:
     from ganbench.sweeps.board import Board
     from ganbench.sweeps.task import Task
-    from ganbench.sweeps.watch import Watch
 
 MAX_LINES = 8
 """Running runs that the live table shows."""
@@ -29,11 +29,6 @@ def watch() -> Watch:
     """The live table where stderr is a terminal, plain lines where it is not."""
     console = Console(stderr=True, markup=False, highlight=False)
     return _Live(console) if console.is_terminal else _Lines()
-
-
-def runs_of(tasks: Sequence[Task]) -> int:
-    """How many runs tasks are."""
-    return sum(len(task.specs) for task in tasks)
 
 
 class _Best:
@@ -132,7 +127,7 @@ class _Live:
         return all(spec.id in self._ended for spec in task.specs)
 
     def _summary(self) -> Text | Table:
-        total = sum(task.spec.steps * len(task.specs) for task in self._tasks)
+        total = sum(task.steps for task in self._tasks)
         done, fresh = self._steps()
         elapsed = time.monotonic() - self._started
         rate = fresh / elapsed if elapsed > 0 else 0.0
@@ -153,7 +148,7 @@ class _Live:
         for index, task in enumerate(self._tasks):
             step, runs = self._board.step(index), len(task.specs)
             if self._over(task):
-                done += task.spec.steps * runs
+                done += task.steps
                 fresh += max(0, step - self._first.get(index, 0)) * runs
             elif step > 0:
                 done += step * runs

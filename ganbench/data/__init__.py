@@ -8,7 +8,7 @@ from ganbench.data.base import DATASETS, Dataset, find
 from ganbench.lazy import attach
 
 if TYPE_CHECKING:
-    from ganbench.data.batches import Minibatches, held_out_of_each, minibatches, minibatches_of_each
+    from ganbench.data.batches import Minibatches, minibatches, minibatches_of_each
     from ganbench.data.mixtures import Mixture, grid, ring
     from ganbench.data.real import real_samples
 
@@ -19,7 +19,6 @@ __all__ = [
     "Mixture",
     "find",
     "grid",
-    "held_out_of_each",
     "minibatches",
     "minibatches_of_each",
     "real_samples",
@@ -32,7 +31,6 @@ __getattr__ = attach(
         "Minibatches": "ganbench.data.batches",
         "Mixture": "ganbench.data.mixtures",
         "grid": "ganbench.data.mixtures",
-        "held_out_of_each": "ganbench.data.batches",
         "minibatches": "ganbench.data.batches",
         "minibatches_of_each": "ganbench.data.batches",
         "real_samples": "ganbench.data.real",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -100,16 +100,9 @@ class _Images:
         return self._orders[epoch]
 
 
-def minibatches(
-    dataset: Dataset,
-    seed: int,
-    batch_size: int,
-    device: torch.device,
-    pixels: tuple[float, float] = (-1.0, 1.0),  # what 0 and 255 become
-    root: Path | None = None,
-) -> Minibatches:
-    """The training data of a run: images of the `train` split, or fresh points of the mixture."""
-    return minibatches_of_each(dataset, [seed], batch_size, device, pixels, root)[0]
+def minibatches(dataset: Dataset, seed: int, batch_size: int, device: torch.device, **options: Any) -> Minibatches:
+    """The training data of one run; see `minibatches_of_each` for the options."""
+    return minibatches_of_each(dataset, [seed], batch_size, device, **options)[0]
 
 
 def minibatches_of_each(
@@ -117,41 +110,17 @@ def minibatches_of_each(
     seeds: Sequence[int],
     batch_size: int,
     device: torch.device,
-    pixels: tuple[float, float] = (-1.0, 1.0),
+    *,
+    pixels: tuple[float, float] = (-1.0, 1.0),  # what 0 and 255 become
     root: Path | None = None,
+    held_out: bool = False,
 ) -> list[Minibatches]:
-    """The training data of runs with these seeds, which share the images on the device."""
+    """The data of runs with these seeds: fresh points of the mixture, or images, which all share, of the `train` split.
+
+    Held-out data are other points, and images of the `valid` split. DataError where a split has not a minibatch.
+    """
     if dataset.kind == "points":
-        return [_Points(dataset, seed, batch_size, device, "data") for seed in seeds]
-    return _images_of_each(dataset, "train", seeds, batch_size, device, pixels, root)
-
-
-def held_out_of_each(
-    dataset: Dataset,
-    seeds: Sequence[int],
-    batch_size: int,
-    device: torch.device,
-    pixels: tuple[float, float] = (-1.0, 1.0),
-    root: Path | None = None,
-) -> list[Minibatches] | None:
-    """Data that do not train: fresh points, or images of the `valid` split; None where that has not a minibatch."""
-    if dataset.kind == "points":
-        return [_Points(dataset, seed, batch_size, device, "held out") for seed in seeds]
-    try:
-        enough = len(dataset.images("valid", root)) >= batch_size
-    except DataError:  # too few images for a split of their own
-        return None
-    return _images_of_each(dataset, "valid", seeds, batch_size, device, pixels, root) if enough else None
-
-
-def _images_of_each(
-    dataset: Dataset,
-    split: str,
-    seeds: Sequence[int],
-    batch_size: int,
-    device: torch.device,
-    pixels: tuple[float, float],
-    root: Path | None,
-) -> list[Minibatches]:
+        return [_Points(dataset, seed, batch_size, device, "held out" if held_out else "data") for seed in seeds]
+    split = "valid" if held_out else "train"
     images = dataset.images(split, root).to(device)
     return [_Images(images, lambda: dataset.labels(split, root), seed, batch_size, device, pixels) for seed in seeds]

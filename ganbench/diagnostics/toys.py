@@ -16,7 +16,7 @@ from ganbench.training.step import Turns
 from ganbench.variants import losses
 from ganbench.variants.base import Batch, H, Nets, Phase
 from ganbench.variants.hypers import TRAINER
-from ganbench.variants.phases import discriminator, generator
+from ganbench.variants.phases import CLIP, discriminator, generator
 
 
 class Point(nn.Module):
@@ -105,7 +105,7 @@ def dirac(d_loss: Any, g_loss: Any, theta: float = 1.0, psi: float = -1.0, **set
 
     There D is large on generated samples and starts at ψ = 1; here it is large on real ones, and that start is -1.
     """
-    phases = [generator(g_loss), discriminator(d_loss, clip="clip" if "clip" in settings else None)]
+    phases = [generator(g_loss), discriminator(d_loss, clip=CLIP if "clip" in settings else None)]
     return Toy(phases, theta, psi, **settings)
 
 

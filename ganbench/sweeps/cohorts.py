@@ -12,9 +12,9 @@ from ganbench.spec import RunSpec
 from ganbench.training.settings import REAL, shape
 
 LARGEST = {("points", "cpu"): 32, ("points", "cuda"): 1024, ("images", "cpu"): 1, ("images", "cuda"): 16}
-"""Runs in a cohort that `auto` makes at most, by kind of data and device. On a CPU more than 32 small runs outgrow the
-caches, and convolutions gain nothing from being stacked; docs/performance.md has the measurements. On a GPU the numbers
-are bounds of memory and have not been measured. What does not fit is halved."""
+"""Runs in a cohort that `auto` makes at most, by kind of data and device. On a CPU 64 small runs gain no more than 32,
+and networks for images are slower stacked than alone (docs/performance.md). On a GPU the numbers are guesses at what
+memory holds; nothing was measured there. What does not fit is halved."""
 
 SMALLEST = 4
 """With fewer runs `auto` trains each alone: stacking then gains little, and a run alone is the same everywhere."""

@@ -13,7 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Protocol
 
 from ganbench.errors import SpecError, UnknownNameError
-from ganbench.spec import RunRecord, Status
+from ganbench.spec import EXECUTORS, RunRecord, Status
 from ganbench.sweeps.board import NOT_STARTED, Board
 from ganbench.sweeps.ray_executor import Ray
 from ganbench.sweeps.task import Task, perform
@@ -125,9 +125,6 @@ def _crashed(task: Task) -> RunRecord:
         status=Status.FAILED,
         error="its worker process died twice, the second time with no other run (killed, or out of memory?)",
     )
-
-
-EXECUTORS = ("process", "inline", "ray")
 
 
 def executor(name: str, workers: int, address: str | None = None) -> Executor:

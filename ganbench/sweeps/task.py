@@ -57,6 +57,11 @@ class Task:
         return self.specs[0]
 
     @property
+    def steps(self) -> int:
+        """Generator steps of all its runs."""
+        return sum(spec.steps for spec in self.specs)
+
+    @property
     def together(self) -> Path:
         """Where the runs are kept while they train together."""
         return self.artifacts / "cohorts" / f"{digest([spec.id for spec in self.specs])}.safetensors"
@@ -154,10 +159,7 @@ def _scored(task: Task, dataset: Dataset, status: Status, state: RunState) -> Ru
             chosen_by, more_seconds = _score_selection(task, dataset, state, task.selection)
             scores, seconds = scores + chosen_by, seconds + more_seconds
         _draw_samples(folder, dataset, sampler)
-    _draw_curves(folder, state)
-    if task.events:
-        _write_events(folder, state, scores)
-    return RunRecord(
+    record = RunRecord(
         spec=state.spec,
         status=status,
         step=state.step,
@@ -166,6 +168,10 @@ def _scored(task: Task, dataset: Dataset, status: Status, state: RunState) -> Ru
         scores=scores,
         provenance=provenance(task),
     )
+    _draw_curves(folder, state)
+    if task.events:
+        _write_events(folder, state, record)
+    return record
 
 
 def _score(
@@ -228,10 +234,10 @@ def _draw_curves(folder: Path, state: RunState) -> None:
     plots.curves(table, state.columns, folder / CURVES)
 
 
-def _write_events(folder: Path, state: RunState, scores: tuple[Score, ...]) -> None:
+def _write_events(folder: Path, state: RunState, record: RunRecord) -> None:
     from ganbench.reports import events
 
-    shown = {score.metric: score.value for score in scores if not score.selects}
+    shown = {score.metric: score.value for score in record.reported}
     events.write(state.curves.cpu().numpy(), state.columns, shown, folder / EVENTS)
 
 

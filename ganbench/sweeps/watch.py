@@ -36,6 +36,11 @@ class Watch(Protocol):
         ...
 
 
+def runs_of(tasks: Sequence[Task]) -> int:
+    """How many runs tasks are."""
+    return sum(len(task.specs) for task in tasks)
+
+
 class Watches:
     """Several, or none."""
 
@@ -82,8 +87,8 @@ class JsonLines:
     def begin(self, tasks: Sequence[Task], board: Board, skipped: int) -> None:
         """See Watch."""
         self._started, self._ends = time.monotonic(), Counter[str]()
-        steps = sum(task.spec.steps * len(task.specs) for task in tasks)
-        self._write("begin", runs=sum(len(task.specs) for task in tasks), steps=steps, done_before=skipped)
+        steps = sum(task.steps for task in tasks)
+        self._write("begin", runs=runs_of(tasks), steps=steps, done_before=skipped)
 
     def finished(self, record: RunRecord) -> None:
         """See Watch."""

@@ -53,9 +53,9 @@ class Cohort:
         steps = self.first.spec.steps
         return Turns(played, self.shares, self.memory, self.h, draws, steps=steps, rates=self.rates)
 
-    def draws(self, data: Mapping[str, Minibatches]) -> Draws:
-        """The draws of those that train, from minibatches by run id."""
-        each = [RunDraws(data[run.spec.id], run.h, run.spec.seed) for run in self.training]
+    def draws(self, data: Sequence[Minibatches]) -> Draws:
+        """The draws of those that train, each from its minibatches."""
+        each = [RunDraws(own, run.h, run.spec.seed) for own, run in zip(data, self.training, strict=True)]
         return each[0] if self.lone else StackedDraws(each)
 
     def end(self, ended: Mapping[int, Status]) -> None:

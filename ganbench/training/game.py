@@ -259,7 +259,9 @@ def unroll(
 
     for done in range(steps):
         loss, _ = moved()(share.phase, batch, h)
-        gradients = torch.autograd.grad(_summed(loss), list(weights.values()), create_graph=True, materialize_grads=True)
+        gradients = torch.autograd.grad(
+            _summed(loss), list(weights.values()), create_graph=True, materialize_grads=True
+        )
         for trainee, gradient in zip(share.trainees, gradients, strict=True):
             count = trainee.updates + done + 1
             step, states[trainee] = trainee.optimizer.update(gradient, states[trainee], count, lr, rates)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from ganbench.data import Dataset, held_out_of_each, minibatches_of_each
+from ganbench.data import Dataset, minibatches_of_each
+from ganbench.errors import DataError
 from ganbench.networks import NETWORKS
 from ganbench.spec import RunSpec, Status
 from ganbench.training import estimates
 from ganbench.training.cohort import Cohort, resumed
+from ganbench.training.draws import Draws
 from ganbench.training.optim import like
 from ganbench.training.state import OUTPUTS, RunState, new_state
 
@@ -130,11 +133,13 @@ class _Course:
         self.cohort = cohort
         runs, first = cohort.training, cohort.first
         seeds, size = [run.spec.seed for run in runs], int(first.h["batch_size"])
-        where = (size, first.device, NETWORKS.get(first.spec.network).pixels, root)
-        ids = [run.spec.id for run in runs]
-        self.data = cohort.draws(dict(zip(ids, minibatches_of_each(dataset, seeds, *where), strict=True)))
-        held = held_out_of_each(dataset, seeds, *where)
-        self.held = None if held is None else cohort.draws(dict(zip(ids, held, strict=True)))
+        pixels = NETWORKS.get(first.spec.network).pixels
+        data = partial(minibatches_of_each, dataset, seeds, size, first.device, pixels=pixels, root=root)
+        self.data = cohort.draws(data())
+        try:
+            self.held: Draws | None = cohort.draws(data(held_out=True))
+        except DataError:  # too few images for a split of their own, or for a minibatch of it
+            self.held = None
         self.turns = cohort.turns(self.data)
         self.window = torch.zeros(CHECK_EVERY, len(cohort.shares), len(runs), device=first.device)
 

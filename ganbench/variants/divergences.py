@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ganbench.variants import losses
-from ganbench.variants.base import VARIANTS, Hyper, Span, Variant
-from ganbench.variants.phases import discriminator, generator
+from ganbench.variants.base import VARIANTS, Variant
+from ganbench.variants.phases import CLIP, discriminator, generator
 
 FGAN = VARIANTS.add(
     Variant(
@@ -31,21 +31,12 @@ MMDGAN = VARIANTS.add(
         family="divergences",
         paper="Li et al. 2017, MMD GAN: Towards deeper understanding of moment matching network",
         year=2017,
-        phases=(discriminator(losses.mmd_d, clip="clip"), generator(losses.mmd_g)),
+        phases=(discriminator(losses.mmd_d, clip=CLIP), generator(losses.mmd_g)),
         roles={"G": "generator", "D": "embedding"},
         presets={
             "": {"optimizer": "rmsprop", "lr": 5e-5, "beta2": 0.99, "n_dis": 5, "d_outputs": 16},
             "points": {"lr": 5e-4, "clip": 0.1},
         },
-        hypers=(
-            Hyper(
-                "clip",
-                0.01,
-                "D's weights are clamped to ± this after each of its steps",
-                low=0.0,
-                space=Span(1e-3, 1.0, log=True),
-            ),
-        ),
         doc="Maximum mean discrepancy of samples as D embeds them, by a mixture of Gaussian kernels.",
         equation="G: √max(0, MMD²(D(x), D(G(z)))), σ = 1, 2, 4, 8, 16; D: minus that",
         remarks="Without the paper's autoencoder in D and its one-sided feasible set. Rate and clip on points "

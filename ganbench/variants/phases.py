@@ -19,6 +19,9 @@ L2 = Hyper("l2", 0.0, "coefficient of the sum of D's squared weights", low=0.0, 
 L2_TARGET = Hyper(
     "l2_target", 0.0, "D's accuracy above which l2 grows, and below which it shrinks; 0: fixed", 0.0, 1.0, switch=True
 )
+CLIP = Hyper(
+    "clip", 0.01, "D's weights are clamped to ± this after each of its steps", low=0.0, space=Span(1e-3, 1.0, log=True)
+)
 FEATURE_MATCHING = Hyper(
     "feature_matching",
     "none",
@@ -32,9 +35,12 @@ L2_RATE = 1.01
 
 
 def discriminator(
-    loss: Callable[[Tensor, Tensor, H], Tensor], *, clip: str | None = None, repeat: str | int = "n_dis"
+    loss: Callable[[Tensor, Tensor, H], Tensor], *, clip: Hyper | None = None, repeat: str | int = "n_dis"
 ) -> Phase:
-    """D's phase: loss(D(x), D(G(z)), h), plus the penalties that are on; D's weights clamped by the setting `clip`."""
+    """D's phase: loss(D(x), D(G(z)), h), plus the penalties that are on; D's weights clamped by the setting `clip`.
+
+    CLIP is that of WGAN.
+    """
 
     def d_loss(nets: Nets, batch: Batch, h: H) -> tuple[Tensor, dict[str, Tensor]]:
         fake = nets.G(batch.z)
@@ -49,7 +55,8 @@ def discriminator(
         return ("real", "z", *(field for penalty in penalties.active(h) for field in penalty.reads), *noise)
 
     memory = {"l2_now": "l2"}
-    return Phase("D", d_loss, repeat, clip, reads, (*OF_DISCRIMINATOR, *losses.hypers(loss)), memory)
+    hypers = (*OF_DISCRIMINATOR, *losses.hypers(loss), *((clip,) if clip else ()))
+    return Phase("D", d_loss, repeat, clip.name if clip else None, reads, hypers, memory)
 
 
 def generator(loss: Callable[..., Tensor], *, repeat: str | int = "n_gen") -> Phase:

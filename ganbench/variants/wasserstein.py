@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ganbench.variants import losses
-from ganbench.variants.base import VARIANTS, Hyper, Span, Variant
-from ganbench.variants.phases import discriminator, generator
+from ganbench.variants.base import VARIANTS, Variant
+from ganbench.variants.phases import CLIP, discriminator, generator
 
 WGAN = VARIANTS.add(
     Variant(
@@ -13,21 +13,12 @@ WGAN = VARIANTS.add(
         family="wasserstein",
         paper="Arjovsky et al. 2017, Wasserstein GAN",
         year=2017,
-        phases=(discriminator(losses.wasserstein_d, clip="clip"), generator(losses.wasserstein_g)),
+        phases=(discriminator(losses.wasserstein_d, clip=CLIP), generator(losses.wasserstein_g)),
         presets={
             "": {"optimizer": "rmsprop", "lr": 5e-5, "beta2": 0.99, "n_dis": 5, "prior": "normal"},
             # at .01 the three small layers of a toy critic pass no gradient; these two are this project's choice
             "points": {"lr": 5e-4, "clip": 0.1},
         },
-        hypers=(
-            Hyper(
-                "clip",
-                0.01,
-                "the critic's weights are clamped to ± this after each of its steps",
-                low=0.0,
-                space=Span(1e-3, 1.0, log=True),
-            ),
-        ),
         doc="The critic's weights are clipped after each of its steps, as in the paper (the authors' code: before).",
         equation="D: E D(G(z)) - E D(x), |w| ≤ c; G: -E D(G(z))",
         remarks="The authors' code makes 100 critic steps for each of the first 25 of G and every 500th; here 5.",

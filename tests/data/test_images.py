@@ -105,7 +105,7 @@ def test_the_class_of_a_point_is_its_mode() -> None:
 def test_pixels_are_scaled_to_the_networks_range(data_root: Path) -> None:
     card = find("mnist")
     for low, high in ((-1.0, 1.0), (0.0, 1.0)):
-        batch = minibatches(card, 0, 64, CPU, (low, high), data_root).batch(3)
+        batch = minibatches(card, 0, 64, CPU, pixels=(low, high), root=data_root).batch(3)
         assert batch.dtype == torch.float32
         assert (batch.min().item(), batch.max().item()) == pytest.approx((low, high), abs=1e-6)
     with pytest.raises(DataError, match="batch_size 60000 is more than the 50000 training images"):

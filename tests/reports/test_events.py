@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_sweeps import small_sweep
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from ganbench.errors import SpecError
 from ganbench.reports import events
-from ganbench.spec import SweepSpec
 from ganbench.store import Store
 from ganbench.sweeps.sweep import Surroundings, run_sweep
 
@@ -34,10 +34,7 @@ def test_curves_and_scores_come_back_without_what_is_nan(tmp_path: Path) -> None
 
 
 def test_a_sweep_leaves_them_where_it_is_asked_to(tmp_path: Path) -> None:
-    spec = SweepSpec.parse(
-        {"variants": ["ns"], "datasets": ["ring"], "seeds": 1, "steps": 20}
-        | {"set": {"width": 8, "depth": 1, "batch_size": 16}, "scoring": {"metrics": ["modes"], "samples": 200}}
-    )
+    spec = small_sweep(seeds=1, scoring={"metrics": ["modes"], "samples": 200})
     with Store(tmp_path / "s.db") as store:
         outcome = run_sweep(spec, store, Surroundings("cpu", "inline", events=True))
         found = scalars(store.folder(outcome.run_ids[1]) / "events")

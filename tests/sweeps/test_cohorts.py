@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from small_sweeps import SMALL, small_sweep
 
 from ganbench.errors import SpecError
 from ganbench.registry import load_file
@@ -17,8 +19,6 @@ from ganbench.sweeps.executors import Processes
 from ganbench.sweeps.expand import expand
 from ganbench.sweeps.sweep import Surroundings, run_sweep
 from ganbench.sweeps.task import Task
-
-SMALL = {"width": 8, "depth": 1, "batch_size": 16}
 
 OWN = """
 import os, signal
@@ -44,9 +44,8 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def sweep(**fields) -> SweepSpec:
-    given = {"variants": ["ns"], "datasets": ["ring"], "seeds": 4, "steps": 20, "set": SMALL}
-    return SweepSpec.parse(given | {"scoring": {"metrics": ["modes", "kl"], "samples": 200}} | fields)
+def sweep(**fields: Any) -> SweepSpec:
+    return small_sweep(**{"seeds": 4} | fields)
 
 
 def sizes(runs: list[RunSpec], largest: int | None = None, device: str = "cpu", workers: int = 2) -> list[int]:

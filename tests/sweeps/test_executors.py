@@ -3,8 +3,10 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
+from small_sweeps import small_sweep
 
 from ganbench.errors import UnknownNameError
 from ganbench.registry import load_file
@@ -17,7 +19,6 @@ from ganbench.sweeps.sweep import Surroundings, run_sweep
 from ganbench.sweeps.task import Task
 
 SCORING = Scoring(metrics=("modes", "kl"), samples=200)
-SMALL = {"width": 8, "depth": 1, "batch_size": 16}
 
 BAD = """
 import os, signal
@@ -37,9 +38,8 @@ for name, loss in (("fails", fail), ("dies", die), ("explodes", explode)):
 """
 
 
-def sweep(**fields) -> SweepSpec:
-    given = {"variants": ["ns"], "datasets": ["ring:std=0.5"], "seeds": 2, "steps": 30, "set": SMALL}
-    return SweepSpec.parse(given | {"scoring": {"metrics": ["modes", "kl"], "samples": 200}} | fields)
+def sweep(**fields: Any) -> SweepSpec:
+    return small_sweep(**{"datasets": ["ring:std=0.5"], "steps": 30} | fields)
 
 
 @pytest.fixture(scope="module")

@@ -16,22 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from small_sweeps import SMALL, outcomes, small_sweep
 
 from ganbench.errors import StoreError
-from ganbench.spec import RunRecord, Status, SweepSpec
+from ganbench.spec import RunRecord, Status
 from ganbench.store import Store, connect, patience
 from ganbench.sweeps.board import Board
 from ganbench.sweeps.sweep import Outcome, Surroundings, run_sweep
 
-FIELDS = {
-    "variants": ["ns", "sngan"],
-    "datasets": ["ring"],
-    "seeds": 2,
-    "steps": 200,
-    "set": {"width": 8, "depth": 1, "batch_size": 16, "ema": 0.9},
-    "scoring": {"metrics": ["modes", "kl"], "samples": 200},
-}
-SWEEP = SweepSpec.parse(FIELDS)
+SWEEP = small_sweep(variants=["ns", "sngan"], steps=200, set={**SMALL, "ema": 0.9})
 COMMAND = [
     sys.executable, "-m", "ganbench", "sweep", "-q", "--variant", "ns,sngan", "--dataset", "ring", "--seeds", "2",
     "--steps", "200", "--metrics", "modes,kl", "--samples", "200", "--set", "width=8", "--set", "depth=1",
@@ -62,18 +55,6 @@ class Watch:
 def sweep(where: str | Path, watch: Watch | None = None) -> Outcome:
     with Store(where) as store:
         return run_sweep(SWEEP, store, Surroundings("cpu", "inline", checkpoint_every=20), watch)
-
-
-def outcomes(where: str | Path) -> dict[str, tuple]:
-    with Store.open_existing(where) as store:
-        return {
-            record.spec.id: (
-                record.status,
-                record.step,
-                sorted((each.metric, float(each.value).hex(), each.protocol_text) for each in record.scores),
-            )
-            for record in store.records()
-        }
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +157,9 @@ def test_asked_to_stop_at_twenty_random_moments(
             stops += 1
         if stops < 20 and beats <= 0:
             beats = moments.randrange(1, 400)
-        if set(outcomes(where)) == set(undisturbed) and outcomes(where) == undisturbed:
+        found = outcomes(where)
+        if len(found) == len(undisturbed) and all(status.final for status, _, _ in found.values()):
+            assert found == undisturbed  # all is done before the last stop: begin anew, stopping on
             where = tmp_path / f"{stops}-{beats}.db"
     sweep(where)
     assert outcomes(where) == undisturbed

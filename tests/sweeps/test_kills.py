@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from small_sweeps import outcome
 
 from ganbench.spec import RunRecord, Status
 from ganbench.store import Store
@@ -32,12 +33,6 @@ def records(folder: Path) -> dict[str, RunRecord]:
         return {}
     with Store.open_existing(folder / "ganbench.db") as store:
         return {record.spec.id: record for record in store.records()}
-
-
-def outcome(record: RunRecord) -> tuple:
-    """What must not depend on kills: the scores, bit for bit, and the steps."""
-    scores = sorted((each.metric, float(each.value).hex(), each.protocol_text) for each in record.scores)
-    return record.status, record.step, tuple(scores)
 
 
 @pytest.fixture(scope="module")

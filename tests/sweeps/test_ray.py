@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from small_sweeps import SMALL, outcomes, small_sweep
 
 from ganbench.errors import SpecError
-from ganbench.spec import RunRecord, Status, SweepSpec
+from ganbench.spec import Status
 from ganbench.store import Store
 from ganbench.sweeps import ray_executor
 from ganbench.sweeps.board import Board
@@ -22,22 +23,7 @@ from ganbench.sweeps.executors import executor
 from ganbench.sweeps.ray_executor import Ray
 from ganbench.sweeps.sweep import Surroundings, run_sweep
 
-SWEEP = SweepSpec.parse(
-    {
-        "variants": ["ns", "sngan"],
-        "datasets": ["ring"],
-        "seeds": 2,
-        "steps": 600,
-        "set": {"width": 8, "depth": 1, "batch_size": 16, "ema": 0.9},
-        "scoring": {"metrics": ["modes", "kl"], "samples": 200},
-    }
-)
-
-
-def outcome(record: RunRecord) -> tuple:
-    """What must not depend on where a run was made, bit for bit."""
-    scores = sorted((each.metric, float(each.value).hex(), each.protocol_text) for each in record.scores)
-    return record.status, record.step, tuple(scores)
+SWEEP = small_sweep(variants=["ns", "sngan"], steps=600, set={**SMALL, "ema": 0.9})
 
 
 def perform(folder: Path, name: str, address: str | None = None, workers: int | None = None) -> dict[str, tuple]:
@@ -45,7 +31,7 @@ def perform(folder: Path, name: str, address: str | None = None, workers: int | 
         where = Surroundings("cpu", name, workers, checkpoint_every=100, address=address)
         done = run_sweep(SWEEP, store, where)
         assert len(done.records) == len({record.spec.id for record in done.records}), "a run was done twice"
-        return {record.spec.id: outcome(record) for record in store.records()}
+    return outcomes(folder / "s.db")
 
 
 @pytest.fixture(scope="module")
@@ -97,9 +83,8 @@ def test_a_cluster_of_its_own_gives_the_same_numbers_and_ends(undisturbed: dict[
     ]  # fmt: skip
     command = [sys.executable, "-m", "ganbench", "sweep", "-q", *spec, "--device", "cpu", "--executor", "ray"]
     subprocess.run(command, cwd=tmp_path, check=True, timeout=300)
-    with Store.open_existing(tmp_path / "ganbench.db") as store:
-        assert {record.spec.id: outcome(record) for record in store.records()} == undisturbed
-        assert len(list((tmp_path / "ganbench.artifacts").glob("*/curves.png"))) == 4
+    assert outcomes(tmp_path / "ganbench.db") == undisturbed
+    assert len(list((tmp_path / "ganbench.artifacts").glob("*/curves.png"))) == 4
 
 
 @pytest.mark.slow

@@ -7,17 +7,14 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from small_sweeps import small_sweep
 
 from ganbench.errors import SpecError
-from ganbench.spec import SweepSpec
 from ganbench.store import Store
 from ganbench.sweeps.sweep import Surroundings, run_sweep
 from ganbench.sweeps.watch import JsonLines, Watches
 
-SPEC = SweepSpec.parse(
-    {"variants": ["ns"], "datasets": ["ring"], "seeds": 2, "steps": 20}
-    | {"set": {"width": 8, "depth": 1, "batch_size": 16}, "scoring": {"metrics": ["modes", "kl"], "samples": 200}}
-)
+SPEC = small_sweep()
 
 
 def test_a_log_says_what_the_store_holds(tmp_path: Path) -> None:
