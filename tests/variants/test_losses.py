@@ -229,3 +229,12 @@ def test_phases_read_what_their_switches_need() -> None:
     assert d.fields(plain | {"dragan": 1.0}) == ("real", "z", "noise")
     assert g.fields(plain | {"feature_matching": "sum"}) == ("real", "z")
     assert g.fields(plain | {"instance_noise": 0.1}) == ("z", "noise")
+
+
+def test_mmd_of_near_samples_is_no_rounding_error() -> None:
+    """Sums of a few units cancel to what may be 1e-6 of them: half of float32's digits."""
+    generator = torch.Generator().manual_seed(0)
+    real, fake = (0.01 * torch.randn(64, 16, generator=generator) for _ in range(2))
+    exact = losses.mmd2(real.double(), fake.double())
+    assert 0 < exact < 1e-3
+    torch.testing.assert_close(losses.mmd2(real, fake), exact, rtol=1e-9, atol=0, check_dtype=False)
