@@ -19,7 +19,7 @@ from ganbench.store import Store
 KILLS = 20
 SWEEP = [
     sys.executable, "-m", "ganbench", "sweep", "--quiet", "--variant", "ns,sngan", "--dataset", "ring", "--seeds", "3",
-    "--steps", "1500", "--checkpoint-every", "50", "--set", "width=16", "--set", "ema=0.9", "--samples", "500",
+    "--steps", "600", "--checkpoint-every", "20", "--set", "width=16", "--set", "ema=0.9", "--samples", "500",
     "--device", "cpu", "--workers", "2",
 ]  # fmt: skip
 
@@ -135,6 +135,42 @@ def test_a_killed_worker_does_not_stop_the_sweep(
     assert process.returncode == 0, errors.decode()
     expected = {run_id: outcome(record) for run_id, record in undisturbed[0].items()}
     assert {run_id: outcome(record) for run_id, record in records(tmp_path).items()} == expected
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes in /proc")
+def test_workers_killed_at_twenty_random_moments(
+    undisturbed: tuple[dict[str, RunRecord], float], tmp_path: Path
+) -> None:
+    """A run whose worker dies twice is failed, and the same command takes it up again."""
+    expected = {run_id: outcome(record) for run_id, record in undisturbed[0].items()}
+    moments, killed, folder = random.Random(0), 0, tmp_path
+    while killed < KILLS:
+        process = start(folder)
+        while killed < KILLS and not _ends_within(process, moments.uniform(0.1, 0.6) * undisturbed[1]):
+            workers = workers_of(process.pid)
+            if workers:
+                os.kill(moments.choice(workers), signal.SIGKILL)
+                killed += 1
+        process.communicate(timeout=300)
+        assert process.returncode in (0, 1)
+        ended = {run_id: record for run_id, record in records(folder).items() if record.status is not Status.FAILED}
+        assert all(outcome(record) == expected[run_id] for run_id, record in ended.items())
+        if len(ended) == len(expected):  # all is done before the last kill: begin anew, killing on
+            folder = tmp_path / str(killed)
+            folder.mkdir(exist_ok=True)
+    process = start(folder)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors.decode()
+    assert {run_id: outcome(record) for run_id, record in records(folder).items()} == expected
+
+
+def _ends_within(process: subprocess.Popen, seconds: float) -> bool:
+    try:
+        process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 @pytest.mark.slow
