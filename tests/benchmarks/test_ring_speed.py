@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ganbench.data import find
-from ganbench.training.loop import train, train_together
+from ganbench.training.loop import train
 from ganbench.training.settings import resolve
 
 WIDTH, BATCH, LATENT, LR = 64, 128, 2, 2e-3  # the default ring run
@@ -107,20 +107,3 @@ def test_a_sweep_beats_plain_loops_in_sequence(runs: int, bound: float, benchmar
     benchmark.extra_info["speed_up"] = theirs / ours
     print(f"\n{runs} ring runs: loops {theirs:.0f} s, sweep {ours:.0f} s, ratio {theirs / ours:.2f}")  # noqa: T201
     assert theirs / ours >= bound, (theirs, ours)
-
-
-@pytest.mark.speed
-@pytest.mark.parametrize("runs", [4, 8, 16, 32, 64])
-def test_a_step_in_a_cohort_is_cheaper_than_alone(runs: int) -> None:
-    """What LARGEST and SMALLEST in sweeps/cohorts.py were chosen by: milliseconds of a run's step, one thread."""
-    torch.set_num_threads(1)
-    specs = [resolve("ns", find("ring"), seed=seed, steps=100, overrides=SETTINGS) for seed in range(runs)]
-
-    def together() -> float:
-        started = time.perf_counter()
-        train_together(specs, find("ring"))
-        return (time.perf_counter() - started) / runs
-
-    ratios = paired(lambda: our_run(100), together, rounds=3)
-    print(f"\na cohort of {runs}: a run's step {statistics.median(ratios):.2f} times as fast as alone")  # noqa: T201
-    assert statistics.median(ratios) > 1
