@@ -91,7 +91,7 @@ def leaderboard(
     known = store.names()
     for kind, asked in (("dataset", datasets), ("metric", metrics), ("variant", variants)):
         _check(kind, asked, known[kind])
-    results = _Results(*store.rows(datasets), direction)
+    results = _Results(*store.rows(datasets, metrics), direction)
     shown = (entry for entry in results.entries() if metrics is None or entry.track.metric in metrics)
     frame = pd.DataFrame([_row(entry, direction) for entry in shown], columns=list(TYPES)).astype(TYPES)
     frame = _sorted(_ranked(frame, direction))

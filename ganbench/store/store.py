@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Select, Table, delete, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from ganbench.errors import StoreError, UnknownNameError
-from ganbench.spec import RunRecord, RunSpec, Status
+from ganbench.spec import SELECTION, RunRecord, RunSpec, Status
 from ganbench.store import connect
 from ganbench.store.patience import patiently
 from ganbench.store.tables import (
@@ -129,9 +129,11 @@ class Store:
     ) -> tuple[list[RunRow], list[ScoreRow]]:
         """Runs (of those data sets) in the order of seeds, and their scores (by those metrics), as plain tuples.
 
-        The fast way to a report.
+        Scores that a search chooses by come with any metrics. The fast way to a report.
         """
-        of_scores = _among(select(*(scores.c[name] for name in SCORE_COLUMNS)).join(runs), scores.c.metric, metrics)
+        of_scores = select(*(scores.c[name] for name in SCORE_COLUMNS)).join(runs)
+        if metrics is not None:
+            of_scores = of_scores.where(scores.c.metric.in_(metrics) | scores.c.protocol_text.contains(_SELECTION))
         of_runs = _among(select(*(runs.c[name] for name in RUN_COLUMNS)), runs.c.dataset, datasets)
         with self._reading() as connection:
             # in this order, so that another's commit in between cannot leave a score without its run
@@ -240,6 +242,9 @@ def _scores_of(run_ids: Collection[str]) -> Select[Any]:
 
 def _by_run(rows: Iterable[Any]) -> dict[str, list[Any]]:
     return {run_id: list(of_run) for run_id, of_run in groupby(rows, attrgetter("run_id"))}
+
+
+_SELECTION = " ".join(f"{key}={value}" for key, value in SELECTION.items())
 
 
 def _among(query: Select[Any], column: Any, allowed: Collection[str] | None) -> Select[Any]:
