@@ -26,7 +26,7 @@ UPDATES = {"simultaneous": "#d9682b", "alternating": "#0f766e"}
 NOISE_BATCH = 512
 """Samples a step where there is instance noise."""
 
-CONSENSUS_STEPS, BATCHES = 5_000, 10
+CONSENSUS_STEPS, BATCHES = 20_000, 10
 TOY = {"width": 16, "depth": 4, "latent_dim": 16, "batch_size": 512, "lr_decay": "none", "optimizer": "rmsprop"}
 """The networks of Mescheder et al. 2017: 2,003 weights."""
 

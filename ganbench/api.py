@@ -28,6 +28,8 @@ def sweep(
     space: str | None = None,
     objective: str | None = None,
     search_seeds: int | Sequence[int] | None = None,
+    halving: int | None = None,
+    rungs: int | None = None,
     top: int | None = None,
     budget: Mapping[str, int] | None = None,
     set: dict[str, Any] | None = None,

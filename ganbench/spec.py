@@ -60,13 +60,14 @@ class Status(enum.StrEnum):
 
     COMPLETED = "completed"
     DIVERGED = "diverged"
+    PRUNED = "pruned"  # stopped at a rung of a search; it goes on from there should it be asked for more
     FAILED = "failed"
     INTERRUPTED = "interrupted"
 
     @property
     def final(self) -> bool:
         """Whether the same command would not take the run up again."""
-        return self in (Status.COMPLETED, Status.DIVERGED)
+        return self in (Status.COMPLETED, Status.DIVERGED, Status.PRUNED)
 
 
 class RunSpec(_Model):
@@ -144,6 +145,8 @@ class SweepSpec(_Model):
     trials: int | None = Field(None, ge=1, description="configurations a variant; all samplers but grid")
     batch: int = Field(5, ge=1, description="configurations asked at once, of a sampler that learns")
     objective: str | None = Field(None, description="the metric that a search is after; None: the primary one")
+    halving: int | None = Field(None, ge=2, description="the best one in so many goes on from each rung")
+    rungs: int | None = Field(None, ge=1, description="looks before the end, with halving; None: 2")
     top: int | None = Field(None, ge=1, description="after the search, so many of the best run with all `seeds`")
     search_seeds: tuple[int, ...] | None = Field(None, min_length=1, description="seeds of the search itself")
     search_seed: int = Field(0, ge=0)
@@ -206,6 +209,10 @@ class SweepSpec(_Model):
     def _parts_fit(self) -> Self:
         if self.steps is not None and self.budget is not None:
             raise ValueError("steps and budget both say how long a run is: give one")
+        if self.halving is None and self.rungs is not None:
+            raise ValueError("rungs are those of halving: say how many share a place, as in halving = 3")
+        if self.halving is not None and not self.searches:
+            raise ValueError("halving compares configurations, and there is one: give a setting a list or a range")
         if (self.top is None) != (self.search_seeds is None):
             raise ValueError("top and search_seeds go together: the best `top` found with search_seeds get all seeds")
         return self

@@ -117,7 +117,9 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def search_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--sampler, --trials, --batch, --space, --objective, --search-seeds, --top, --budget: see `search`."""
+    """--sampler, --trials, --batch, --space, --objective, --search-seeds, --halving, --rungs, --top, --budget: see
+    `search`.
+    """
     for option in (
         click.option(
             "--budget",
@@ -126,6 +128,10 @@ def search_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "and batch size.",
         ),
         click.option("--top", type=int, help="After the search, train so many of the best with all --seeds."),
+        click.option("--rungs", type=int, help="Looks before the end, with --halving. [default: 2]"),
+        click.option(
+            "--halving", type=int, metavar="ETA", help="Successive halving: the best one in ETA goes on from each rung."
+        ),
         click.option("--search-seeds", help="Seeds of the search itself, with --top. [default: --seeds]"),
         click.option("--objective", help="The score that a search is after. [default: the data set's primary one]"),
         click.option("--space", help="Ranges to search, --set wins: own, lucic-wide or lucic-narrow."),
@@ -139,7 +145,8 @@ def search_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def search(fields: dict[str, Any]) -> dict[str, Any]:
     """What `search_options` gave, as fields of a SweepSpec; None where nothing was given."""
-    given = {name: fields[name] for name in ("sampler", "trials", "batch", "space", "objective", "top")}
+    same = ("sampler", "trials", "batch", "space", "objective", "top", "halving", "rungs")
+    given = {name: fields[name] for name in same}
     search_seeds = fields["search_seeds"]
     return given | {
         "search_seeds": None if search_seeds is None else seeds(search_seeds, "--search-seeds"),

@@ -101,7 +101,7 @@ class _Live:
         self._done.append(record)
         self._ended.add(record.spec.id)
         self._best.see(record)
-        if record.status is not Status.COMPLETED:
+        if record.status not in (Status.COMPLETED, Status.PRUNED):
             self._live.console.print(Text(_described(record), style="yellow"))
 
     def note(self, text: str) -> None:
@@ -127,7 +127,7 @@ class _Live:
         return all(spec.id in self._ended for spec in task.specs)
 
     def _summary(self) -> Text | Table:
-        total = sum(task.steps for task in self._tasks)
+        total = sum(task.all_steps for task in self._tasks)
         done, fresh = self._steps()
         elapsed = time.monotonic() - self._started
         rate = fresh / elapsed if elapsed > 0 else 0.0
@@ -148,7 +148,7 @@ class _Live:
         for index, task in enumerate(self._tasks):
             step, runs = self._board.step(index), len(task.specs)
             if self._over(task):
-                done += task.steps
+                done += task.all_steps
                 fresh += max(0, step - self._first.get(index, 0)) * runs
             elif step > 0:
                 done += step * runs
@@ -159,17 +159,17 @@ class _Live:
         table = Table.grid(padding=(0, 2))
         for _, task, step in running:
             spec = task.spec
-            state = f"{step:,}/{spec.steps:,} steps" if step < spec.steps else "scoring"
+            state = f"{step:,}/{task.steps:,} steps" if step < task.steps else "scoring"
             which = f"seed {spec.seed}" if len(task.specs) == 1 else f"{len(task.specs)} runs"
             name = f"  {spec.variant} on {spec.dataset}, {which}" if spec.steps else f"  real {spec.dataset}"
-            table.add_row(name, ProgressBar(total=max(spec.steps, 1), completed=step, width=20), state)
+            table.add_row(name, ProgressBar(total=max(task.steps, 1), completed=step, width=20), state)
         return table
 
 
 def _described(record: RunRecord) -> str:
     spec = record.spec
     name = f"{spec.dataset} {spec.variant} seed {spec.seed}: {record.status}"
-    if record.status is Status.DIVERGED:
+    if record.status in (Status.DIVERGED, Status.PRUNED):
         return f"{name} at step {record.step}"
     if record.error:
         return f"{name}: {record.error}"

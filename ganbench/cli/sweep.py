@@ -16,6 +16,7 @@ Examples:
   ganbench sweep --variant wgan-gp --dataset ring --set gp=0.1,1,10 --set lr=1e-4,1e-3
   ganbench sweep --variant ns --dataset ring --sampler random --trials 20 --set lr=log:1e-5..1e-2
   ganbench sweep --variant wgan-gp --dataset ring --sampler tpe --trials 30 --space own --objective kl
+  ganbench sweep --variant ns --dataset ring --sampler random --trials 81 --space own --halving 3
   ganbench sweep --variant ns,wgan --dataset mnist --sampler random --trials 100 --space lucic-wide \
     --budget d_steps=15625 --search-seeds 1 --top 1 --seeds 50
   ganbench sweep --variant dcgan --dataset path/to/images --steps 5000

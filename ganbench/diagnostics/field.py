@@ -17,6 +17,9 @@ from ganbench.variants.base import Batch
 
 MOST = 5_000
 """Weights of which a full Jacobian is taken: 5,000 squared are 200 MB in float64."""
+CHUNK = 128
+"""Rows of a Jacobian taken at once: all at once would hold every activation of a batch as many times as there are
+weights."""
 
 
 class Field:
@@ -68,7 +71,7 @@ class Field:
             flow = self.consensus_flow(at, batches, gamma) if gamma else self.flow(at, batches)
             return flow[kept]
 
-        found = [torch.func.jacrev(moved)(point[kept], batches) for batches in draws]
+        found = [torch.func.jacrev(moved, chunk_size=CHUNK)(point[kept], batches) for batches in draws]
         return torch.stack(found).mean(0)
 
     def _kept(self) -> Tensor:

@@ -200,7 +200,7 @@ class _Results:
         self._scores: dict[tuple[str, _Track], ScoreRow] = {}
         self._tracks: dict[tuple[str, str], set[_Track]] = defaultdict(set)
         for run in runs:
-            if run.status in (Status.COMPLETED, Status.DIVERGED, Status.FAILED):
+            if run.status is not Status.INTERRUPTED:
                 self._groups[_family(run)][run.group].append(run)
         of_run = {run.id: _family(run)[:2] for run in runs}
         for score in scores:
@@ -224,7 +224,8 @@ class _Results:
     def _chosen(self, family: _Family, groups: Mapping[str, list[RunRow]]) -> dict[str, Chosen]:
         """What each objective selects; of several measures of one objective, the one of most configurations."""
         found: dict[str, tuple[int, Chosen]] = {}
-        for track in sorted(self._selecting.get(family[:2], ())):
+        ends = (each for each in self._selecting.get(family[:2], ()) if not selection.at_rung(each.protocol))
+        for track in sorted(ends):
             better = self._direction(track.metric)
             tried = [each for runs in groups.values() if (each := self._configuration(runs, track)).scores]
             if len(tried) > found.get(track.metric, (0,))[0]:

@@ -11,6 +11,9 @@ from ganbench.reports import names
 from ganbench.reports.names import Direction
 from ganbench.spec import SELECTION
 
+RUNG = "step"
+"""In the protocol of what a run scored at a rung, before its end."""
+
 SHOWN = "shown scores"
 """What a configuration was chosen by, where no others are there."""
 
@@ -30,6 +33,12 @@ class Chosen(NamedTuple):
 def selects(protocol: str) -> bool:
     """Whether scores of this protocol are there to choose by: they make no rows."""
     return set(protocol.split()) >= _MARK
+
+
+@lru_cache(maxsize=4096)
+def at_rung(protocol: str) -> bool:
+    """Whether scores of this protocol were taken on the way: they choose who goes on, and not what is shown."""
+    return any(part.startswith(f"{RUNG}=") for part in protocol.split())
 
 
 def named(metric: str, protocol: str) -> str:

@@ -93,7 +93,8 @@ class Store:
     def done(self, scoring_keys: Mapping[str, str]) -> set[str]:
         """Of the run ids given with their scoring keys, those that need nothing more.
 
-        A completed run is done when it was scored under its key; a diverged one has nothing to score.
+        A completed run, or one that came to a rung, is done when it was scored under its key; a diverged one has
+        nothing to score.
         """
         return self.transact(lambda connection: _done(connection, scoring_keys), writing=False)
 
@@ -101,7 +102,8 @@ class Store:
         """Store what came of a run, with its scores, in one transaction; doing it twice changes nothing more.
 
         `scoring_key` names the scoring that is done with it. What ended better before is kept as it is: a completed run
-        is replaced by a completed one only, a diverged one by one that ended too.
+        is replaced by a completed one only, a diverged one by one that ended too; one at a rung gives way to all but
+        an interrupted one. What a run scored at a rung is kept in any case.
         """
         self.transact(lambda connection: _finish(connection, record, scoring_key))
 
@@ -178,10 +180,12 @@ class Store:
 
 def _finish(connection: Connection, record: RunRecord, scoring_key: str | None) -> None:
     known = _known(connection, record.spec.id)
-    if known is not None and _better(Status(known.status), record.status):
+    kept = known is not None and _better(Status(known.status), record.status)
+    if kept and record.status is not Status.PRUNED:
         return
-    values = {**result_values(record), "finished_at": datetime.now(UTC)}
-    _put(connection, record.spec, known is not None, values)
+    if not kept:
+        values = {**result_values(record), "finished_at": datetime.now(UTC)}
+        _put(connection, record.spec, known is not None, values)
     _replace(connection, scores, scores.c.id, [score_values(record.spec.id, each) for each in record.scores])
     if scoring_key is not None and record.status.final:
         _put_scoring(connection, record.spec.id, scoring_key)
@@ -200,6 +204,8 @@ def _better(old: Status, new: Status) -> bool:
     """Whether `old` is kept."""
     if old is Status.COMPLETED:
         return new is not Status.COMPLETED
+    if old is Status.PRUNED:
+        return new is Status.INTERRUPTED
     return old.final and not new.final
 
 

@@ -9,6 +9,7 @@ from ganbench.data import find
 from ganbench.errors import SpecError
 from ganbench.networks import NETWORKS
 from ganbench.spec import RunSpec
+from ganbench.sweeps.halving import Leg
 from ganbench.training.settings import REAL, shape
 
 LARGEST = {("points", "cpu"): 32, ("points", "cuda"): 1024, ("images", "cpu"): 1, ("images", "cuda"): 16}
@@ -31,14 +32,14 @@ def size(text: str) -> int | None:
     return int(text)
 
 
-def cohorts(runs: Sequence[RunSpec], largest: int | None, device: str, workers: int) -> list[tuple[RunSpec, ...]]:
-    """All runs of a sweep as cohorts, in their order; of the sweep alone, so that a resumed one makes the same.
+def cohorts(legs: Sequence[Leg], largest: int | None, device: str, workers: int) -> list[tuple[Leg, ...]]:
+    """All runs of a round as cohorts, in their order; of the sweep alone, so that a resumed one makes the same.
 
     `auto` (None) spreads the runs of a shape over the workers.
     """
-    alike: dict[str, list[RunSpec]] = defaultdict(list)
-    for run in runs:
-        alike[run.id if _alone(run) else shape(run)].append(run)
+    alike: dict[tuple[str, int], list[Leg]] = defaultdict(list)
+    for leg in legs:
+        alike[leg.run.id if _alone(leg.run) else shape(leg.run), leg.until].append(leg)
     return [part for group in alike.values() for part in _parts(group, largest, device, workers)]
 
 
@@ -46,13 +47,13 @@ def _alone(run: RunSpec) -> bool:
     return run.variant == REAL or NETWORKS.get(run.network).alone
 
 
-def _parts(group: Sequence[RunSpec], largest: int | None, device: str, workers: int) -> Iterator[tuple[RunSpec, ...]]:
+def _parts(group: Sequence[Leg], largest: int | None, device: str, workers: int) -> Iterator[tuple[Leg, ...]]:
     many = _auto(group, device, workers) if largest is None else largest
     for start in range(0, len(group), many):
         yield tuple(group[start : start + many])
 
 
-def _auto(group: Sequence[RunSpec], device: str, workers: int) -> int:
-    most = LARGEST[find(group[0].dataset).kind, "cuda" if device.startswith("cuda") else "cpu"]
+def _auto(group: Sequence[Leg], device: str, workers: int) -> int:
+    most = LARGEST[find(group[0].run.dataset).kind, "cuda" if device.startswith("cuda") else "cpu"]
     many = min(most, -(-len(group) // workers))
     return many if many >= SMALLEST else 1

@@ -5,21 +5,26 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from ganbench.errors import SpecError
 from ganbench.reports import names
 from ganbench.rng import derive
 from ganbench.spec import Range, RunSpec, Scalar, SweepSpec
 from ganbench.sweeps.families import Family, families
-from ganbench.sweeps.search import LossOf, Study
+from ganbench.sweeps.halving import Ladder, Leg, rung_steps
+from ganbench.sweeps.search import Study, TellOf, Told
 from ganbench.sweeps.spaces import Choice, Choices, Configuration
 from ganbench.training.settings import real_run
 from ganbench.variants.base import VARIANTS
 from ganbench.variants.hypers import TRAINER
 
-Results = Mapping[str, float | None]
-"""The objective of runs that have ended, by id; None where a run has none: it diverged or failed."""
+Results = Mapping[tuple[str, int], float | None]
+"""The objective of runs, by id and step: at their end, or at a rung. None where there is none: it diverged or failed.
+"""
+
+RUNGS = 2
+"""Looks before the end, where halving does not say."""
 
 
 def expand(spec: SweepSpec) -> list[RunSpec]:
@@ -27,7 +32,7 @@ def expand(spec: SweepSpec) -> list[RunSpec]:
 
     Each data set's real-data row comes first. Faults in any of them are errors now; see `families`.
     """
-    return Expansion(spec).runs({})
+    return [leg.run for leg in Expansion(spec).legs({})]
 
 
 class Expansion:
@@ -41,18 +46,19 @@ class Expansion:
         metrics = objectives or {}
         self._walks = [_Walk(spec, each, metrics.get(each.dataset.name, "")) for each in families(spec)]
 
-    def runs(self, results: Results) -> list[RunSpec]:
-        """Every run once, in order."""
-        runs: dict[str, RunSpec] = {}
+    def legs(self, results: Results) -> list[Leg]:
+        """Every run once, in order, with how far it is to go."""
+        legs: dict[str, Leg] = {}
         for walk in self._walks:
             real = real_run(walk.family.dataset)
-            runs.setdefault(real.id, real)
-            runs |= {run_id: run for run_id, run in walk.runs(results).items() if run_id not in runs}
-        return list(runs.values())
+            for run_id, leg in {real.id: Leg(real, real.steps), **walk.legs(results)}.items():
+                if run_id not in legs or legs[run_id].until < leg.until:
+                    legs[run_id] = leg
+        return list(legs.values())
 
     def searched(self, results: Results) -> set[str]:
         """The ids of the runs whose family has several configurations to choose from."""
-        return {run_id for walk in self._walks if walk.chooses for run_id in walk.runs(results)}
+        return {run_id for walk in self._walks if walk.chooses for run_id in walk.legs(results)}
 
 
 class _Walk:
@@ -62,61 +68,94 @@ class _Walk:
         self.family = family
         self._spec, self._direction = spec, names.direction(objective)
         self._propose = _proposals(spec, family)
-        self._runs: dict[tuple[str, bool], dict[str, RunSpec]] = {}
+        self._eta, rungs = (spec.halving, spec.rungs or RUNGS) if spec.halving else (1, 0)
+        self._ladder = Ladder(self._eta, rungs)
+        self._runs: dict[tuple[str, bool], list[RunSpec]] = {}
 
     @property
     def chooses(self) -> bool:
         """Whether it tries several configurations."""
         return (self._spec.trials or len(self._propose(lambda _: None))) > 1
 
-    def runs(self, results: Results) -> dict[str, RunSpec]:
+    def legs(self, results: Results) -> dict[str, Leg]:
         """Those of the configurations asked for so far; when all have ended, those of the best with all seeds."""
+        done: list[Told] | None = []
 
-        def loss(configuration: Configuration) -> float | None:
-            return self._loss(configuration, results)
+        def told(batch: Sequence[Configuration]) -> list[Told] | None:
+            nonlocal done
+            done = self._told(batch, results)
+            return done
 
-        tried = self._propose(loss)
-        runs = {run_id: run for each in tried for run_id, run in self._of(each, searching=True).items()}
-        if self._spec.top is not None:
-            losses = [loss(each) for each in tried]
-            runs |= {k: v for each in self._best(tried, losses) for k, v in self._of(each, searching=False).items()}
-        return runs
+        tried = self._propose(told)
+        legs = {leg.run.id: leg for each in tried for leg in self._legs(each)}
+        if self._spec.top is not None and done is not None:
+            runs = (run for each in self._best(tried) for run in self._of(each, searching=False))
+            legs |= {run.id: Leg(run, run.steps) for run in runs}
+        return legs
 
-    def _best(self, tried: list[Configuration], losses: list[float | None]) -> list[Configuration]:
-        """The `top` of them; none before all have ended. Those that are one run are one configuration."""
-        if None in losses:
-            return []
-        ended = [(loss, each) for loss, each in zip(losses, tried, strict=True) if loss is not None and loss < math.inf]
+    def _legs(self, configuration: Configuration) -> list[Leg]:
+        """A configuration's runs, and how far they are to go."""
+        rung = self._ladder.places[_key(configuration)].rung
+        return [Leg(run, self._rung_steps(run)[rung]) for run in self._of(configuration, searching=True)]
+
+    def _rung_steps(self, run: RunSpec) -> tuple[int, ...]:
+        return rung_steps(run.steps, self._eta, self._ladder.top)
+
+    def _told(self, batch: Sequence[Configuration], results: Results) -> list[Told] | None:
+        """What came of a batch; None where some of it has not ended."""
+        by_key = {_key(each): each for each in batch}
+        if not self._ladder.climb(by_key, lambda key, rung: self._loss(by_key[key], rung, results)):
+            return None
+        places = [self._ladder.places[_key(each)] for each in batch]
+        return [Told(loss, None if rung == self._ladder.top else rung) for rung, loss in places if loss is not None]
+
+    def _best(self, tried: Sequence[Configuration]) -> list[Configuration]:
+        """The `top` of them. Those that are one run are one configuration."""
+        ended = [(loss, each) for each in tried if (loss := self._ladder.ended(_key(each))) < math.inf]
         by_loss = [each for _, each in sorted(ended, key=lambda pair: pair[0])]
-        distinct = {next(iter(self._of(each, searching=True))): each for each in by_loss}
+        distinct = {self._of(each, searching=True)[0].id: each for each in by_loss}
         return list(distinct.values())[: self._spec.top]
 
-    def _loss(self, configuration: Configuration, results: Results) -> float | None:
-        """By the mean of its seeds; inf where one has no objective, None where one has not ended."""
-        run_ids = self._of(configuration, searching=True)
-        if not results.keys() >= run_ids.keys():
+    def _loss(self, configuration: Configuration, rung: int, results: Results) -> float | None:
+        """By the mean of its seeds; inf where one has no objective, None where one has not come so far.
+
+        At a rung it is NaN where all go on and one's is undefined: divergences of modes are, until a sample is good.
+        """
+        wanted = [(run.id, self._rung_steps(run)[rung]) for run in self._of(configuration, searching=True)]
+        if any(each not in results for each in wanted):
             return None
-        found = [value for run_id in run_ids if (value := results[run_id]) is not None and math.isfinite(value)]
-        if len(found) < len(run_ids):
+        found = [value for each in wanted if (value := results[each]) is not None]
+        if len(found) < len(wanted):
             return math.inf
+        if not all(map(math.isfinite, found)):
+            return math.nan if rung < self._ladder.top else math.inf
         return names.loss(math.fsum(found) / len(found), self._direction)
 
-    def _of(self, configuration: Configuration, *, searching: bool) -> dict[str, RunSpec]:
-        """The runs of a configuration by id, for the search's seeds or for all."""
-        key = repr(sorted(configuration.items())), searching
+    def _of(self, configuration: Configuration, *, searching: bool) -> list[RunSpec]:
+        """The runs of a configuration, for the search's seeds or for all."""
+        key = _key(configuration), searching
         if key not in self._runs:
             seeds = self._spec.search_seeds if searching and self._spec.search_seeds else self._spec.seeds
-            self._runs[key] = {run.id: run for run in self.family.runs(self._spec, configuration, seeds)}
+            self._runs[key] = self.family.runs(self._spec, configuration, seeds)
         return self._runs[key]
 
 
-def _proposals(spec: SweepSpec, family: Family) -> Callable[[LossOf], list[Configuration]]:
-    """What gives the family's configurations, as far as losses let them be known."""
+def _key(configuration: Configuration) -> str:
+    return repr(sorted(configuration.items()))
+
+
+def _proposals(spec: SweepSpec, family: Family) -> Callable[[TellOf], list[Configuration]]:
+    """What gives the family's configurations, as far as what came of those before lets them be known."""
     if spec.sampler not in ("grid", "random"):
         return Study(spec, family).proposed
     drawn = configurations(spec, family.choices)
     tried = drawn if family.first is None else [family.first, *drawn[1:]]
-    return lambda loss_of: tried
+
+    def proposed(tell_of: TellOf) -> list[Configuration]:
+        tell_of(tried)
+        return tried
+
+    return proposed
 
 
 def configurations(spec: SweepSpec, choices: Choices) -> list[Configuration]:
@@ -155,11 +194,12 @@ def _draw(value: Choice, generator: random.Random) -> Scalar:
     return round(drawn) if whole else drawn
 
 
-def cost(run: RunSpec) -> float:
+def cost(leg: Leg) -> float:
     """How long a run takes, in gradient steps: what comes first where cores are to be kept busy."""
+    run = leg.run
     if run.variant not in VARIANTS:
         return math.inf  # the real-data row makes the reference statistics that the others wait for
     phases = VARIANTS.get(run.variant).phases
     settings = {hyper.name: hyper.default for hyper in TRAINER} | run.settings
     repeats = (phase.repeat if isinstance(phase.repeat, int) else int(settings[phase.repeat]) for phase in phases)
-    return float(run.steps * sum(repeats))
+    return float(leg.until * sum(repeats))

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ganbench.errors import SpecError
 from ganbench.rng import derive
@@ -23,8 +23,16 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
 
-LossOf = Callable[[Configuration], float | None]
-"""What came of a configuration: less is better, inf where it failed, None where it is not done."""
+
+class Told(NamedTuple):
+    """What came of a configuration: less is better, inf where it failed. `pruned` is the rung where it was stopped."""
+
+    loss: float
+    pruned: int | None = None
+
+
+TellOf = Callable[[Sequence[Configuration]], list[Told] | None]
+"""What came of a batch; None where some of it is not done."""
 
 
 class Study:
@@ -45,20 +53,20 @@ class Study:
         self._space = {name: _distribution(value, spec.sampler) for name, value in drawn}
         self._study = _study(self._space if spec.sampler == "qmc" else None)
 
-    def proposed(self, loss_of: LossOf) -> list[Configuration]:
+    def proposed(self, tell_of: TellOf) -> list[Configuration]:
         """All configurations asked for so far: one batch more where those before are done."""
         with _quiet(), _one_thread():
-            while len(self._asked) < (self._spec.trials or 0) and self._settled(loss_of):
+            while self._settled(tell_of) and len(self._asked) < (self._spec.trials or 0):
                 self._ask()
         return list(self._asked)
 
-    def _settled(self, loss_of: LossOf) -> bool:
+    def _settled(self, tell_of: TellOf) -> bool:
         """Whether all that was asked for is done; the study is then told."""
-        losses = [loss_of(configuration) for _, configuration in self._open]
-        if None in losses:
+        ends = tell_of([configuration for _, configuration in self._open]) if self._open else []
+        if ends is None:
             return False
-        for (trial, configuration), loss in zip(self._open, losses, strict=True):
-            self._tell(trial, configuration, math.inf if loss is None else loss)
+        for (trial, configuration), end in zip(self._open, ends, strict=True):
+            self._tell(trial, configuration, end)
         self._open.clear()
         return True
 
@@ -79,14 +87,20 @@ class Study:
         choices = self._family.choices
         return {name: _value(choice, params.get(name, choice)) for name, choice in choices.items()}
 
-    def _tell(self, trial: Trial | None, configuration: Configuration, loss: float) -> None:
+    def _tell(self, trial: Trial | None, configuration: Configuration, end: Told) -> None:
         from optuna.trial import TrialState
 
-        failed = not math.isfinite(loss)
-        if trial is not None:
-            self._study.tell(trial, None if failed else loss, TrialState.FAIL if failed else None)
-        elif not failed:
-            self._add(configuration, loss)
+        failed = not math.isfinite(end.loss)
+        if trial is None:
+            if not failed and end.pruned is None:
+                self._add(configuration, end.loss)
+        elif failed:
+            self._study.tell(trial, state=TrialState.FAIL)
+        elif end.pruned is None:
+            self._study.tell(trial, end.loss)
+        else:
+            trial.report(end.loss, end.pruned)
+            self._study.tell(trial, state=TrialState.PRUNED)
 
     def _add(self, configuration: Configuration, loss: float) -> None:
         """Tell the study of what it did not ask for, where that lies in the space."""
@@ -125,7 +139,7 @@ def _sampler(name: str, seed: int) -> BaseSampler:
     if name == "qmc":
         return samplers.QMCSampler(scramble=True, seed=seed, warn_independent_sampling=False)
     if name == "cmaes":
-        return samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)
+        return samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False, consider_pruned_trials=True)
     if name == "gp":
         return samplers.GPSampler(seed=seed)
     return samplers.TPESampler(seed=seed, constant_liar=True)  # configurations of a batch keep apart

@@ -6,7 +6,7 @@ objective alone on another sample of the generator, held against the `valid` spl
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ganbench.data import Dataset
 from ganbench.errors import SpecError
 from ganbench.reports import names
+from ganbench.reports.selection import RUNG
 from ganbench.spec import SELECTION, RunRecord, Scalar, Scoring, Status, SweepSpec, digest
 from ganbench.store import Store
 
@@ -38,10 +39,10 @@ class Selection:
         """What sets its scores apart from all others, and from those of another selection."""
         return SELECTION | {"selection": self.key}
 
-    def of(self, record: RunRecord) -> float | None:
-        """What the run scored; None where it was not scored so."""
+    def of(self, record: RunRecord) -> dict[int, float]:
+        """What the run scored, by step: at rungs, and at its end."""
         found = (score for score in record.scores if score.selects and score.protocol.get("selection") == self.key)
-        return next((score.value for score in found), None)
+        return {int(score.protocol.get(RUNG, record.spec.steps)): score.value for score in found}
 
     def joined(self, key: str) -> str:
         """The key of both scorings, where `key` is that of what is reported."""
@@ -71,17 +72,18 @@ def selection(spec: SweepSpec, dataset: Dataset, scoring: Scoring, root: Path | 
     return Selection(score, resolved, engine.scoring_key(dataset, resolved, root))
 
 
-def results(
-    store: Store, selections: Mapping[str, Selection], run_ids: Collection[str], ended: Collection[str]
-) -> Results:
-    """The objective of those of the runs that have ended; of failed runs only where `ended` says that they were tried.
+def results(store: Store, selections: Mapping[str, Selection], wanted: Mapping[str, int]) -> Results:
+    """The objective of those of the runs that have come to an end or to a rung, by id and step.
 
-    None where a run has no objective: it diverged or failed.
+    A run that diverged, or failed where `wanted` says that it was tried, has none at the step it was wanted at. One
+    that was complete before is at a rung what it is at its end.
     """
-    found: dict[str, float | None] = {}
-    for record in store.records(run_ids):
-        value = selections[record.spec.dataset].of(record) if record.status is Status.COMPLETED else None
-        lost = record.status is Status.DIVERGED or (record.status is Status.FAILED and record.spec.id in ended)
-        if value is not None or lost:
-            found[record.spec.id] = value
+    found: dict[tuple[str, int], float | None] = {}
+    for record in store.records(wanted):
+        spec, by_step = record.spec, selections[record.spec.dataset].of(record)
+        found |= {(spec.id, step): value for step, value in by_step.items()}
+        if record.status in (Status.DIVERGED, Status.FAILED):
+            found.setdefault((spec.id, wanted[spec.id]), None)
+        elif record.status is Status.COMPLETED and spec.steps in by_step:
+            found.setdefault((spec.id, wanted[spec.id]), by_step[spec.steps])
     return found

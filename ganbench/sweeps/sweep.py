@@ -13,7 +13,7 @@ from types import FrameType
 from ganbench.data import find
 from ganbench.registry import load_file
 from ganbench.reports import events
-from ganbench.spec import RunRecord, RunSpec, Status, SweepSpec
+from ganbench.spec import RunRecord, Status, SweepSpec
 from ganbench.store import Store
 from ganbench.store.claims import Claims
 from ganbench.sweeps.board import Board
@@ -21,6 +21,7 @@ from ganbench.sweeps.cohorts import cohorts
 from ganbench.sweeps.devices import RUNS_PER_GPU, cores, devices
 from ganbench.sweeps.executors import executor
 from ganbench.sweeps.expand import cost
+from ganbench.sweeps.halving import Leg
 from ganbench.sweeps.ray_executor import ray_places
 from ganbench.sweeps.rounds import Rounds
 from ganbench.sweeps.task import Task
@@ -44,21 +45,19 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a sweep did: its data sets, its runs' ids in order, the records made now, how many were done before."""
+    """What a sweep did: its data sets, its runs' ids in order, the records made now, how many were done before, and
+    whether it was stopped before all was done.
+    """
 
     datasets: tuple[str, ...]
     run_ids: tuple[str, ...]
     records: tuple[RunRecord, ...]
     skipped: int
+    interrupted: bool
 
     def count(self, status: Status) -> int:
         """How many of the runs made now ended so."""
         return sum(record.status is status for record in self.records)
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether it was stopped before all was done."""
-        return len(self.records) + self.skipped < len(self.run_ids) or self.count(Status.INTERRUPTED) > 0
 
 
 def run_sweep(spec: SweepSpec, store: Store, where: Surroundings, watch: Watch | None = None) -> Outcome:
@@ -75,10 +74,10 @@ def run_sweep(spec: SweepSpec, store: Store, where: Surroundings, watch: Watch |
     rounds = Rounds(spec, store, where.root)
     sweep = _Sweep(rounds, store, where, watch)
     with Claims(store) as claims:
-        while not sweep.stopped and (runs := rounds.next()):
-            sweep.perform(runs, claims)
+        while not sweep.stopped and (legs := rounds.next()):
+            sweep.perform(legs, claims)
         if sweep.stopped:
-            sweep.runs += rounds.next()  # what would have come
+            sweep.want(rounds.next())  # what would have come
     return sweep.outcome()
 
 
@@ -87,18 +86,23 @@ class _Sweep:
 
     def __init__(self, rounds: Rounds, store: Store, where: Surroundings, watch: Watch) -> None:
         self._rounds, self._store, self._where, self._watch = rounds, store, where, watch
-        self.runs: list[RunSpec] = []
         self.stopped = False
-        self._records: list[RunRecord] = []
+        self._run_ids: dict[str, None] = {}  # in order
+        self._records: dict[str, RunRecord] = {}  # what came last, by run
 
-    def perform(self, runs: Sequence[RunSpec], claims: Claims) -> None:
+    def want(self, legs: Sequence[Leg]) -> None:
+        """Note that these are part of the sweep."""
+        self._run_ids |= {leg.run.id: None for leg in legs}
+
+    def perform(self, legs: Sequence[Leg], claims: Claims) -> None:
         """Perform what is left of a round, but for what other sweeps train; those are waited for."""
-        self.runs += runs
-        for ids in claims.rounds(lambda: self._left(runs)):
-            tasks = _tasks(runs, ids, self._rounds, self._store, self._where)
+        self.want(legs)
+        wanted = [leg.run.id for leg in legs]
+        for ids in claims.rounds(lambda: self._left(wanted)):
+            tasks = _tasks(legs, ids, self._rounds, self._store, self._where)
             board = Board(len(tasks))
-            performed = executor(self._where.executor, _workers(self._where, runs), self._where.address).map
-            with _told(self._watch, tasks, board, len(self.runs) - len(ids)), _stop_on_signals(board):
+            performed = executor(self._where.executor, _workers(self._where, legs), self._where.address).map
+            with _told(self._watch, tasks, board, len(self._run_ids) - len(ids)), _stop_on_signals(board):
                 for record in performed(tasks, board):
                     self._keep(record, claims)
             if board.stopping:
@@ -107,59 +111,67 @@ class _Sweep:
 
     def outcome(self) -> Outcome:
         """What was done: runs that others did count as done before."""
-        rest = {*self._left(self.runs), *(record.spec.id for record in self._records)}
-        ids = tuple(run.id for run in self.runs)
-        return Outcome(tuple(self._rounds.scorings), ids, tuple(self._records), len(ids) - len(rest))
+        ids = tuple(self._run_ids)
+        left = self._left(ids)
+        failed = {run_id for run_id, record in self._records.items() if record.status is Status.FAILED}
+        return Outcome(
+            datasets=tuple(self._rounds.scorings),
+            run_ids=ids,
+            records=tuple(self._records.values()),
+            skipped=len(ids) - len({*left, *self._records}),
+            interrupted=not failed.issuperset(left),
+        )
 
-    def _left(self, runs: Sequence[RunSpec]) -> list[str]:
+    def _left(self, run_ids: Sequence[str]) -> list[str]:
         """What the store has not finished under these scorings, by id."""
-        done = self._store.done({run.id: self._rounds.keys[run.id] for run in runs})
-        return [run.id for run in runs if run.id not in done]
+        done = self._store.done({run_id: self._rounds.keys[run_id] for run_id in run_ids})
+        return [run_id for run_id in run_ids if run_id not in done]
 
     def _keep(self, record: RunRecord, claims: Claims) -> None:
         self._store.finish(record, self._rounds.keys[record.spec.id])
         claims.release([record.spec.id])
-        self._records.append(record)
+        self._records[record.spec.id] = record
         self._watch.finished(record)
 
 
-def _tasks(runs: Sequence[RunSpec], todo: set[str], rounds: Rounds, store: Store, where: Surroundings) -> list[Task]:
+def _tasks(legs: Sequence[Leg], todo: set[str], rounds: Rounds, store: Store, where: Surroundings) -> list[Task]:
     """What is to be done, the costliest first, so that no core idles at the end."""
-    datasets = {run.dataset: find(run.dataset) for run in runs if run.id in todo}
+    datasets = {leg.run.dataset: find(leg.run.dataset) for leg in legs if leg.run.id in todo}
     for dataset in datasets.values():
         dataset.prepare(where.root)
     places = ray_places(where.device, where.address) if where.executor == "ray" else devices(where.device)
     threads = _threads(where, rounds.first_size)
-    together = cohorts(runs, where.cohort, places[0], cores() if where.executor == "ray" else _workers(where, runs))
-    left = [part for cohort in together if (part := tuple(run for run in cohort if run.id in todo))]
+    together = cohorts(legs, where.cohort, places[0], cores() if where.executor == "ray" else _workers(where, legs))
+    left = [part for cohort in together if (part := tuple(leg for leg in cohort if leg.run.id in todo))]
     return [
         Task(
-            specs=specs,
-            scoring=rounds.scorings[specs[0].dataset],
+            specs=tuple(leg.run for leg in part),
+            scoring=rounds.scorings[part[0].run.dataset],
             artifacts=store.artifacts,
             root=where.root,
             device=places[index % len(places)],
-            threads=1 if datasets[specs[0].dataset].kind == "points" else threads,
+            threads=1 if datasets[part[0].run.dataset].kind == "points" else threads,
             checkpoint_every=where.checkpoint_every,
             load=where.load,
             events=where.events,
-            selection=rounds.selection(specs[0]),
+            selection=rounds.selection(part[0].run),
+            until=part[0].until,
         )
-        for index, specs in enumerate(sorted(left, key=lambda specs: sum(map(cost, specs)), reverse=True))
+        for index, part in enumerate(sorted(left, key=lambda part: sum(map(cost, part)), reverse=True))
     ]
 
 
-def _workers(where: Surroundings, runs: Sequence[RunSpec]) -> int:
+def _workers(where: Surroundings, legs: Sequence[Leg]) -> int:
     if where.workers is not None:
         return where.workers
     if where.executor == "inline":
         return 1
     if where.executor == "ray":
-        return len(runs)  # as many at once as the cluster takes
+        return len(legs)  # as many at once as the cluster takes
     if devices(where.device)[0].startswith("cuda"):
-        small = all(find(name).kind == "points" for name in {run.dataset for run in runs})
+        small = all(find(name).kind == "points" for name in {leg.run.dataset for leg in legs})
         return len(devices(where.device)) * (RUNS_PER_GPU if small else 1)
-    return min(cores(), len(runs))
+    return min(cores(), len(legs))
 
 
 def _threads(where: Surroundings, sweep_size: int) -> int:

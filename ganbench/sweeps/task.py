@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganbench.errors import GanbenchError
 from ganbench.registry import load_file
+from ganbench.reports.selection import RUNG
 from ganbench.spec import RunRecord, RunSpec, Scalar, Score, Scoring, Status, digest
 from ganbench.sweeps.selection import SEED as SELECTION_SEED
 from ganbench.sweeps.selection import Selection
@@ -50,6 +51,7 @@ class Task:
     load: tuple[Path, ...] = ()  # users' files with variants and the like
     events: bool = False  # whether to write TensorBoard's files
     selection: Selection | None = None  # in a search: what configurations are chosen by
+    until: int | None = None  # the step of a rung at which the runs are to stop; None: they go to their ends
 
     @property
     def spec(self) -> RunSpec:
@@ -58,8 +60,13 @@ class Task:
 
     @property
     def steps(self) -> int:
+        """The generator step at which each of its runs stops."""
+        return self.spec.steps if self.until is None else self.until
+
+    @property
+    def all_steps(self) -> int:
         """Generator steps of all its runs."""
-        return sum(spec.steps for spec in self.specs)
+        return self.steps * len(self.specs)
 
     @property
     def together(self) -> Path:
@@ -133,6 +140,7 @@ def _train(task: Task, dataset: Dataset, pulse: Pulse | None) -> list[tuple[Stat
         root=task.root,
         own=[task.folder(spec) / CHECKPOINT for spec in task.specs],
         together=task.together,
+        until=task.steps,
         every=task.checkpoint_every,
         pulse=pulse,
     )
@@ -155,10 +163,10 @@ def _scored(task: Task, dataset: Dataset, status: Status, state: RunState) -> Ru
     if status is Status.COMPLETED:
         sampler = GeneratorSampler(state, dataset, task.root)
         scores, seconds = _score(task, dataset, sampler, sampler.protocol)
-        if task.selection is not None:
-            chosen_by, more_seconds = _score_selection(task, dataset, state, task.selection)
-            scores, seconds = scores + chosen_by, seconds + more_seconds
         _draw_samples(folder, dataset, sampler)
+    if task.selection is not None and status in (Status.COMPLETED, Status.PRUNED):
+        chosen_by, more_seconds = _score_selection(task, dataset, state, task.selection)
+        scores, seconds = scores + chosen_by, seconds + more_seconds
     record = RunRecord(
         spec=state.spec,
         status=status,
@@ -168,7 +176,8 @@ def _scored(task: Task, dataset: Dataset, status: Status, state: RunState) -> Ru
         scores=scores,
         provenance=provenance(task),
     )
-    _draw_curves(folder, state)
+    if status is not Status.PRUNED:  # a search has many, and a figure takes longer than a short leg
+        _draw_curves(folder, state)
     if task.events:
         _write_events(folder, state, record)
     return record
@@ -192,7 +201,8 @@ def _score_selection(
 
     sampler = GeneratorSampler(state, dataset, task.root, SELECTION_SEED)
     part = replace(task, scoring=selection.scoring)
-    return _score(part, dataset, sampler, sampler.protocol | selection.protocol)
+    rung: dict[str, Scalar] = {} if state.complete else {RUNG: state.step}
+    return _score(part, dataset, sampler, sampler.protocol | selection.protocol | rung)
 
 
 def _score_real(task: Task, dataset: Dataset) -> RunRecord:

@@ -87,7 +87,7 @@ class JsonLines:
     def begin(self, tasks: Sequence[Task], board: Board, skipped: int) -> None:
         """See Watch."""
         self._started, self._ends = time.monotonic(), Counter[str]()
-        steps = sum(task.steps for task in tasks)
+        steps = sum(task.all_steps for task in tasks)
         self._write("begin", runs=runs_of(tasks), steps=steps, done_before=skipped)
 
     def finished(self, record: RunRecord) -> None:

@@ -20,7 +20,7 @@ from ganbench.training import checkpoint
 from ganbench.training.draws import Draws, RunDraws, StackedDraws
 from ganbench.training.game import Game, Share, StackedGame
 from ganbench.training.players import StackedPlayer, Trainee
-from ganbench.training.state import RunState
+from ganbench.training.state import RunState, beyond
 from ganbench.training.step import Turns
 
 
@@ -108,14 +108,20 @@ class Cohort:
             return
         tensors = {f"{run.spec.id}/{key}": tensor for run in self.members for key, tensor in run.saved()}
         facts = {run.spec.id: run.facts() for run in self.members}
-        ended = {self.members[place].spec.id: str(status) for place, status in self.ended.items() if status.final}
+        over = (Status.COMPLETED, Status.DIVERGED)
+        ended = {self.members[place].spec.id: str(status) for place, status in self.ended.items() if status in over}
         checkpoint.save(path, tensors, {"members": facts, "ended": ended})
 
 
-def resumed(runs: Sequence[RunState], path: Path) -> Cohort:
-    """The cohort of fresh runs, brought to where the file left them; at the start where it does not know them all."""
+def resumed(runs: Sequence[RunState], path: Path, until: int) -> Cohort:
+    """The cohort of these runs, brought to where the file left them; as they are where it does not know them all, or
+    knows them beyond the step `until`.
+    """
     tensors, facts = checkpoint.load(path) or ({}, {"members": {}})
-    if not all(run.spec.id in facts["members"] and _restore(run, tensors, facts) for run in runs):
+    known = [facts["members"].get(run.spec.id) for run in runs]
+    if any(each is None or beyond(each, until) for each in known):
+        return Cohort(runs)
+    if not all(_restore(run, tensors, facts) for run in runs):
         return Cohort(runs)
     ended = {place: facts["ended"].get(run.spec.id) for place, run in enumerate(runs)}
     return Cohort(runs, {place: Status(status) for place, status in ended.items() if status is not None})

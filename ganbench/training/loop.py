@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -60,44 +61,56 @@ def train_together(
     root: Path | None = None,  # folder of image data
     own: Sequence[Path] | None = None,  # a checkpoint file a run: what it ends with, and a lone run's at any time
     together: Path | None = None,  # file of the cohort while it trains
+    until: int | None = None,  # the step to stop at; None: the last
     every: int = 500,  # steps between two checkpoints
     pulse: Pulse | None = None,
 ) -> list[tuple[Status, RunState]]:
-    """Train runs that differ in seed and in numbers alone as one program; each ends as one of `train` does.
+    """Train runs that differ in seed and in numbers alone as one program; each ends as one of `train` does, or pruned
+    at `until`, its state saved. Those that come from another step than others train apart.
 
     A run is what it is alone but for rounding, and bit for bit so among the same others. Those that have ended are
     taken out, and the rest goes on without them.
     """
     states = [new_state(spec, dataset, torch.device(device)) for spec in specs]
+    until = min(until or specs[0].steps, specs[0].steps)
     files: Sequence[Path | None] = own or [None] * len(specs)
+    groups: dict[int, list[_Begun]] = defaultdict(list)
     for state, path in zip(states, files, strict=True):
         if path is not None:
-            state.restore(path, only_complete=len(specs) > 1)
+            state.restore(path, until)
+        if not state.complete:
+            groups[state.step].append((state, path))
     ended = {state.spec.id: Status.COMPLETED for state in states if state.complete}
-    left = [(state, path) for state, path in zip(states, files, strict=True) if not state.complete]
-    if left:
-        cohort, file = _begun([state for state, _ in left], left[0][1], together)
-        _run(cohort, dataset, root, file, every, pulse)
-        _finish(cohort, file)
-        ended |= {cohort.members[place].spec.id: status for place, status in cohort.ended.items()}
-    _leave([(ended[state.spec.id], state) for state, _ in left], [path for _, path in left], together)
+    for step, group in sorted(groups.items()):
+        file = together if together is None or not step else together.with_stem(f"{together.stem}-{step}")
+        ended |= _group(group, file, until, partial(_run, dataset=dataset, root=root, every=every, pulse=pulse))
+    if together is not None and Status.INTERRUPTED not in ended.values():
+        together.unlink(missing_ok=True)  # of a kill before the runs went ways of their own
     return [(ended[state.spec.id], state) for state in states]
 
 
-def _begun(left: Sequence[RunState], own: Path | None, together: Path | None) -> tuple[Cohort, Path | None]:
-    """The cohort where it stands, and the file that it saves to: `own`, the first run's, where there is no other."""
-    if len(left) == 1 and own is not None and not left[0].step:
-        left[0].restore(own)  # the last one left of several
-    cohort = Cohort(left) if together is None or left[0].step else resumed(left, together)
-    return cohort, own if cohort.lone else together
+_Begun = tuple[RunState, Path | None]
+"""A run that has come somewhere, and its own file."""
 
 
-def _leave(ends: Sequence[tuple[Status, RunState]], files: Sequence[Path | None], together: Path | None) -> None:
-    """Give each complete run its own checkpoint; the cohort's file is needed no more where none was interrupted."""
-    for (status, state), path in zip(ends, files, strict=True):
-        if status is Status.COMPLETED and path is not None:
+def _group(group: Sequence[_Begun], together: Path | None, until: int, run: Callable[..., None]) -> dict[str, Status]:
+    """Train runs of one step to `until`; how they ended, by id."""
+    states = [state for state, _ in group]
+    cohort = Cohort(states) if together is None else resumed(states, together, until)
+    file = group[0][1] if cohort.lone else together
+    run(cohort, until, file)
+    _finish(cohort, file)
+    ended = {cohort.members[place].spec.id: status for place, status in cohort.ended.items()}
+    _leave([(ended[state.spec.id], state, path) for state, path in group], together)
+    return ended
+
+
+def _leave(ends: Sequence[tuple[Status, RunState, Path | None]], together: Path | None) -> None:
+    """Give each that came to the step its own checkpoint; the cohort's is needed no more where none was interrupted."""
+    for status, state, path in ends:
+        if status in (Status.COMPLETED, Status.PRUNED) and path is not None:
             state.save(path)
-    if together is not None and all(status is not Status.INTERRUPTED for status, _ in ends):
+    if together is not None and all(status is not Status.INTERRUPTED for status, _, _ in ends):
         together.unlink(missing_ok=True)
 
 
@@ -113,24 +126,30 @@ def _finish(cohort: Cohort, file: Path | None) -> None:
 
 
 def _run(
-    cohort: Cohort, dataset: Dataset, root: Path | None, file: Path | None, every: int, pulse: Pulse | None
+    cohort: Cohort,
+    until: int,
+    file: Path | None,
+    *,
+    dataset: Dataset,
+    root: Path | None,
+    every: int,
+    pulse: Pulse | None,
 ) -> None:
     """Train until all have ended."""
-    steps = cohort.first.spec.steps
+    reached = Status.COMPLETED if until == cohort.first.spec.steps else Status.PRUNED
     with torch.random.fork_rng(devices=[cohort.first.device] if cohort.first.device.type == "cuda" else []):
         while cohort.rows:
-            course = _Course(cohort, dataset, root)
-            stop = course.run(file, every, pulse)
-            if cohort.step == steps or stop:
-                status = Status.COMPLETED if cohort.step == steps else Status.INTERRUPTED
+            stop = cohort.step < until and _Course(cohort, dataset, root, until).run(file, every, pulse)
+            if cohort.step == until or stop:
+                status = reached if cohort.step == until else Status.INTERRUPTED
                 cohort.end(dict.fromkeys(range(len(cohort.rows)), status))
 
 
 class _Course:
     """Training of those that are in a cohort now, until some are not to go on."""
 
-    def __init__(self, cohort: Cohort, dataset: Dataset, root: Path | None) -> None:
-        self.cohort = cohort
+    def __init__(self, cohort: Cohort, dataset: Dataset, root: Path | None, until: int) -> None:
+        self.cohort, self.until = cohort, until
         runs, first = cohort.training, cohort.first
         seeds, size = [run.spec.seed for run in runs], int(first.h["batch_size"])
         pixels = NETWORKS.get(first.spec.network).pixels
@@ -144,14 +163,14 @@ class _Course:
         self.window = torch.zeros(CHECK_EVERY, len(cohort.shares), len(runs), device=first.device)
 
     def run(self, file: Path | None, every: int, pulse: Pulse | None) -> bool:
-        """Go on until the last step, until the pulse says stop (then True), or until a run has diverged."""
-        cohort, steps = self.cohort, self.cohort.first.spec.steps
+        """Go on to the step to stop at, until the pulse says stop (then True), or until a run has diverged."""
+        cohort = self.cohort
         begun = time.perf_counter()
-        while cohort.step < steps:
+        while cohort.step < self.until:
             self.advance()
             cohort.seconds, begun = cohort.seconds + time.perf_counter() - begun, time.perf_counter()
             stop = pulse is not None and pulse.beat(cohort.step)
-            due, last = cohort.step % every == 0, cohort.step == steps
+            due, last = cohort.step % every == 0, cohort.step == self.until
             if (due or stop or last or cohort.step % CHECK_EVERY == 0) and self.part_with_diverged():
                 return stop and not last
             if stop and not last:

@@ -95,10 +95,13 @@ class RunState:
         """Write the checkpoint."""
         checkpoint.save(path, dict(self.saved()), self.facts())
 
-    def restore(self, path: Path, *, only_complete: bool = False) -> bool:
-        """Bring back what `path` holds of this very run; False where it holds nothing that fits."""
+    def restore(self, path: Path, until: int | None = None) -> bool:
+        """Bring back what `path` holds of this very run; False where it holds nothing that fits.
+
+        A run that is not complete does not fit where it is beyond the step `until`.
+        """
         found = checkpoint.load(path)
-        if found is None or found[1].get("run") != self.spec.id or (only_complete and not found[1]["complete"]):
+        if found is None or found[1].get("run") != self.spec.id or beyond(found[1], until):
             return False
         return self.load(*found)
 
@@ -116,6 +119,11 @@ class RunState:
                 trainee.updates = count
         self.step, self.seconds, self.complete = facts["step"], facts["seconds"], facts["complete"]
         return True
+
+
+def beyond(facts: Mapping[str, Any], until: int | None) -> bool:
+    """Whether a run's facts are of a step after `until`, and not of its end."""
+    return until is not None and not facts["complete"] and facts["step"] > until
 
 
 def new_state(spec: RunSpec, dataset: Dataset, device: torch.device) -> RunState:

@@ -17,6 +17,7 @@ from ganbench.sweeps.board import Board
 from ganbench.sweeps.cohorts import LARGEST, cohorts, size
 from ganbench.sweeps.executors import Processes
 from ganbench.sweeps.expand import expand
+from ganbench.sweeps.halving import Leg
 from ganbench.sweeps.sweep import Surroundings, run_sweep
 from ganbench.sweeps.task import Task
 
@@ -49,15 +50,19 @@ def sweep(**fields: Any) -> SweepSpec:
 
 
 def sizes(runs: list[RunSpec], largest: int | None = None, device: str = "cpu", workers: int = 2) -> list[int]:
-    return [len(part) for part in cohorts(runs, largest, device, workers)]
+    return [len(part) for part in cohorts(whole(runs), largest, device, workers)]
+
+
+def whole(runs: list[RunSpec]) -> list[Leg]:
+    return [Leg(run, run.steps) for run in runs]
 
 
 def test_runs_that_differ_in_seed_and_numbers_are_together() -> None:
     runs = expand(sweep(set={**SMALL, "lr": [1e-3, 1e-4], "beta1": [0.0, 0.5]}))
-    found = cohorts(runs, 100, "cpu", 1)
+    found = cohorts(whole(runs), 100, "cpu", 1)
     # β1 of 0 is no number among others: what is off is built otherwise
     assert [len(part) for part in found] == [1, 8, 8]
-    assert sorted(run.id for part in found for run in part) == sorted(run.id for run in runs)
+    assert sorted(leg.run.id for part in found for leg in part) == sorted(run.id for run in runs)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +162,7 @@ def test_an_error_of_scoring_is_one_runs_own(tmp_path: Path, monkeypatch: pytest
 
 @pytest.mark.slow
 def test_runs_that_kill_their_worker_are_failed_one_by_one(tmp_path: Path, own: Path) -> None:
-    (specs,) = cohorts(expand(sweep(variants=["dies-together"], seeds=2))[1:], 2, "cpu", 1)
-    task = Task(specs, sweep().scoring, tmp_path, threads=1, load=(own,))
+    specs = expand(sweep(variants=["dies-together"], seeds=2))[1:]
+    task = Task(tuple(specs), sweep().scoring, tmp_path, threads=1, load=(own,))
     records = list(Processes(1).map([task], Board(1)))
     assert [(record.spec.seed, record.status) for record in records] == [(0, Status.FAILED), (1, Status.FAILED)]

@@ -5,6 +5,7 @@ import pytest
 from ganbench.errors import SpecError, UnknownNameError
 from ganbench.spec import SweepSpec
 from ganbench.sweeps.expand import configurations, cost, expand
+from ganbench.sweeps.halving import Leg
 
 
 def sweep(**fields) -> SweepSpec:
@@ -86,4 +87,5 @@ def test_random_needs_something_to_draw() -> None:
 
 def test_costly_runs_come_first() -> None:
     real, ns, _, gp, _ = expand(sweep())
-    assert cost(real) > cost(gp) > cost(ns) == 20
+    real, gp, ns = (cost(Leg(run, run.steps)) for run in (real, gp, ns))
+    assert real > gp > ns == 20

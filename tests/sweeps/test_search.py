@@ -21,7 +21,7 @@ RANGES = {
 LEARNING = ["tpe", "cmaes", "gp"]
 ALL = ["random", "qmc", *LEARNING]
 Objective = Callable[[RunSpec], float | None]
-Results = dict[str, float | None]
+Results = dict[tuple[str, int], float | None]
 
 
 def sweep(**fields) -> SweepSpec:
@@ -44,9 +44,10 @@ def driven(spec: SweepSpec, objective: Objective, results: Results | None = None
     known, rounds = {} if results is None else results, []
     expansion = Expansion(spec, {"ring": "kl", "grid": "kl"})
     seen: set[str] = set()
-    while fresh := [run for run in expansion.runs(known) if run.id not in seen]:
+    while fresh := [leg.run for leg in expansion.legs(known) if leg.run.id not in seen]:
         seen |= {run.id for run in fresh}
-        known |= {run.id: objective(run) for run in fresh if run.id not in known and run.variant != "real"}
+        ended = {(run.id, run.steps): run for run in fresh if run.variant != "real"}
+        known |= {key: objective(run) for key, run in ended.items() if key not in known}
         rounds.append([run for run in fresh if run.variant != "real"])
     return rounds
 
@@ -79,7 +80,7 @@ def test_a_search_taken_up_anywhere_asks_for_the_same(sampler: str) -> None:
     expected = flat(driven(spec, patchy, undisturbed))
     assert None in undisturbed.values()
     for survived in range(1, len(expected), 11 if sampler == "gp" else 4):
-        kept = {run_id: undisturbed[run_id] for run_id in expected[:survived]}
+        kept = {key: value for key, value in undisturbed.items() if key[0] in expected[:survived]}
         assert flat(driven(spec, patchy, kept)) == expected
         assert kept == undisturbed
 
@@ -133,8 +134,9 @@ def test_higher_is_better_where_the_metric_says_so() -> None:
     def best(metric: str) -> float:
         spec = sweep(sampler="random", trials=30, seeds=[0, 1], search_seeds=[0], top=1)
         expansion = Expansion(spec, {"ring": metric})
-        results = {run.id: run.settings["beta1"] for run in expansion.runs({}) if run.variant != "real"}
-        (run,) = (run for run in expansion.runs(results) if run.seed == 1)
+        searched = [leg.run for leg in expansion.legs({}) if leg.run.variant != "real"]
+        results = {(run.id, run.steps): run.settings["beta1"] for run in searched}
+        (run,) = (leg.run for leg in expansion.legs(results) if leg.run.seed == 1)
         assert run.settings["beta1"] in results.values()
         return run.settings["beta1"], min(results.values()), max(results.values())
 
