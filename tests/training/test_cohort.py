@@ -155,14 +155,41 @@ def test_nothing_is_trained_again_after_a_kill_among_the_last_checkpoints(
         assert off(state, whole) == 0
 
 
-def test_a_lone_run_that_was_interrupted_starts_over_among_others(tmp_path: Path) -> None:
-    """Its own checkpoint is at another step than the others are."""
+def test_a_lone_run_that_was_interrupted_goes_on_from_where_it_is(tmp_path: Path) -> None:
+    """Its own checkpoint is at another step than the others are, so it trains apart from them."""
     specs = different(spec(steps=30), 3)
     where = files(tmp_path, specs)
     train(specs[0], RING, checkpoint=where["own"][0], pulse=Stop(7))
-    whole = train_together(specs, RING)
-    for (_, expected), (_, state) in zip(whole, train_together(specs, RING, **where), strict=True):
+    apart = [train(specs[0], RING), *train_together(specs[1:], RING)]
+    for (_, expected), (_, state) in zip(apart, train_together(specs, RING, **where), strict=True):
         assert off(expected, state) == 0
+
+
+def test_those_at_a_rung_go_on_in_other_company(tmp_path: Path) -> None:
+    """Half of one cohort and half of another, stopped at step 12, are what they had been without a stop."""
+    specs = different(spec(steps=30), 6)
+    where = files(tmp_path, specs)
+    for half in (slice(0, 3), slice(3, 6)):
+        ends = train_together(specs[half], RING, own=where["own"][half], together=where["together"], until=12)
+        assert {status for status, _ in ends} == {Status.PRUNED}
+        assert {state.step for _, state in ends} == {12}
+        assert not where["together"].exists()
+    chosen = [1, 2, 4]
+    own = [where["own"][index] for index in chosen]
+    ends = train_together([specs[index] for index in chosen], RING, own=own, together=where["together"])
+    for index, (status, state) in zip(chosen, ends, strict=True):
+        assert status is Status.COMPLETED
+        assert off(train(specs[index], RING)[1], state) < 1e-5
+
+
+def test_a_state_beyond_the_rung_is_of_no_use_there(tmp_path: Path) -> None:
+    specs = different(spec(steps=30), 2)
+    where = files(tmp_path, specs)
+    expected = train_together(specs, RING, until=6)
+    train_together(specs, RING, **where, until=12)
+    for (status, state), (_, other) in zip(train_together(specs, RING, **where, until=6), expected, strict=True):
+        assert (status, state.step) == (Status.PRUNED, 6)
+        assert off(other, state) == 0
 
 
 def test_a_run_that_diverges_leaves_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
