@@ -26,6 +26,7 @@ def sweep(
     trials: int | None = None,
     batch: int | None = None,
     space: str | None = None,
+    search_seed: int | None = None,
     objective: str | None = None,
     search_seeds: int | Sequence[int] | None = None,
     halving: int | None = None,

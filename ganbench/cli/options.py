@@ -18,6 +18,8 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 SCORING = ("metrics", "samples", "features", "weights", "resize", "dtype", "compile", "split")
 """The fields of a Scoring, and the options of their names."""
+SEARCH = ("sampler", "trials", "batch", "space", "search_seed", "objective", "halving", "rungs", "top")
+"""Fields of a SweepSpec that are as their options give them."""
 
 _RANGE = re.compile(rf"(log:)?({_NUMBER})\.\.({_NUMBER})")
 
@@ -117,9 +119,7 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def search_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--sampler, --trials, --batch, --space, --objective, --search-seeds, --halving, --rungs, --top, --budget: see
-    `search`.
-    """
+    """The options of SEARCH, --search-seeds and --budget: see `search`."""
     for option in (
         click.option(
             "--budget",
@@ -134,6 +134,7 @@ def search_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option("--search-seeds", help="Seeds of the search itself, with --top. [default: --seeds]"),
         click.option("--objective", help="The score that a search is after. [default: the data set's primary one]"),
+        click.option("--search-seed", type=int, help="Another one searches elsewhere. [default: 0]"),
         click.option("--space", help="Ranges to search, --set wins: own, lucic-wide or lucic-narrow."),
         click.option("--batch", type=int, help="Configurations asked at once, of tpe, cmaes and gp. [default: 5]"),
         click.option("--trials", type=int, help="Configurations a variant, for all samplers but grid."),
@@ -145,8 +146,7 @@ def search_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def search(fields: dict[str, Any]) -> dict[str, Any]:
     """What `search_options` gave, as fields of a SweepSpec; None where nothing was given."""
-    same = ("sampler", "trials", "batch", "space", "objective", "top", "halving", "rungs")
-    given = {name: fields[name] for name in same}
+    given = {name: fields[name] for name in SEARCH}
     search_seeds = fields["search_seeds"]
     return given | {
         "search_seeds": None if search_seeds is None else seeds(search_seeds, "--search-seeds"),

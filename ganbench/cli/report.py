@@ -17,6 +17,7 @@ Examples:
   ganbench report csv -o leaderboard.csv
   ganbench report md --dataset ring --metric kl
   ganbench report md --plot leaderboard.png
+  ganbench report csv --best-of-k -o curves.csv --plot curves.png
 """
 
 
@@ -24,6 +25,7 @@ Examples:
 @click.argument("form", metavar="csv|md", type=click.Choice(FORMATS))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to this file instead of stdout.")
 @click.option("--plot", type=click.Path(path_type=Path), help="Also draw it, seeds and intervals, as this PNG.")
+@click.option("--best-of-k", is_flag=True, help="What a search of k configurations is expected to find, for each k.")
 @click.option("--dataset", help="Only these data sets, separated by commas.")
 @click.option("--metric", help="Only these metrics, separated by commas.")
 @click.option("--variant", help="Only these variants, separated by commas.")
@@ -32,6 +34,7 @@ def command(
     form: str,
     output: Path | None,
     plot: Path | None,
+    best_of_k: bool,
     dataset: str | None,
     metric: str | None,
     variant: str | None,
@@ -42,20 +45,19 @@ def command(
     Mean, standard deviation, 95 % bootstrap interval and interquartile mean are over seeds. Rows of different
     protocols are never ranked together; the row `real` is the data set itself, scored the same way.
     """
-    from ganbench.reports import formats
+    from ganbench.reports import formats, plots
     from ganbench.reports.board import leaderboard
+    from ganbench.reports.budget import best_of_k as curves
     from ganbench.store import Store
 
+    wanted = (options.names(dataset), options.names(metric), options.names(variant))
     with Store.open_existing(store) as opened:
-        frame = leaderboard(
-            opened, dataset=options.names(dataset), metric=options.names(metric), variant=options.names(variant)
-        )
-    text = formats.to_csv(frame) if form == "csv" else formats.to_markdown(frame)
+        frame = curves(opened, *wanted) if best_of_k else leaderboard(opened, *wanted)
+    to_markdown = formats.curves_to_markdown if best_of_k else formats.to_markdown
+    text = formats.to_csv(frame) if form == "csv" else to_markdown(frame)
     if plot is not None:
-        from ganbench.reports import plots
-
         with _writing(plot):
-            plots.leaderboard_figure(frame, plot)
+            (plots.best_of_k_figure if best_of_k else plots.leaderboard_figure)(frame, plot)
     if output is None:
         click.echo(text, nl=False)
         return

@@ -55,6 +55,9 @@ TYPES = {
 TRACK = ("dataset", "metric", "protocol", "versions")
 """What rows that are ranked together have in common."""
 
+ORDER = ("dataset", "metric", "protocol", "versions", "competes", "rank", "variant", "network")
+"""What a leaderboard's rows are sorted by: the real data first, then by rank."""
+
 Names = str | Sequence[str] | None
 Row = Mapping[str, Any]
 
@@ -87,15 +90,22 @@ def leaderboard(
     if not isinstance(store, Store):
         with Store.open_existing(store) as opened:
             return leaderboard(opened, dataset, metric, variant, direction=direction)
-    datasets, metrics, variants = _listed(dataset), _listed(metric), _listed(variant)
+    shown = entries(store, dataset, metric, variant, direction=direction)
+    frame = pd.DataFrame([_row(entry, direction) for entry in shown], columns=list(TYPES)).astype(TYPES)
+    frame = ordered(_ranked(frame, direction))
+    return frame if variant is None else frame[frame["variant"].isin(_listed(variant) or ())].reset_index(drop=True)
+
+
+def entries(
+    store: Store, dataset: Names = None, metric: Names = None, variant: Names = None, *, direction: DirectionOf
+) -> Iterator[Entry]:
+    """The rows to be of those data sets and metrics, of all variants; UnknownNameError for what the store has not."""
+    datasets, metrics = _listed(dataset), _listed(metric)
     known = store.names()
-    for kind, asked in (("dataset", datasets), ("metric", metrics), ("variant", variants)):
+    for kind, asked in (("dataset", datasets), ("metric", metrics), ("variant", _listed(variant))):
         _check(kind, asked, known[kind])
     results = _Results(*store.rows(datasets, metrics), direction)
-    shown = (entry for entry in results.entries() if metrics is None or entry.track.metric in metrics)
-    frame = pd.DataFrame([_row(entry, direction) for entry in shown], columns=list(TYPES)).astype(TYPES)
-    frame = _sorted(_ranked(frame, direction))
-    return frame if variants is None else frame[frame["variant"].isin(variants)].reset_index(drop=True)
+    return (entry for entry in results.entries() if metrics is None or entry.track.metric in metrics)
 
 
 def records(frame: pd.DataFrame) -> list[Row]:
@@ -131,7 +141,7 @@ class _Family(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Configuration:
+class Configuration:
     """The ended runs that differ in their seed alone, and those of them that are scored on a track."""
 
     runs: list[RunRow]
@@ -170,7 +180,7 @@ class _Configuration:
         return sum(run.status is status for run in self.runs)
 
 
-class _Entry(NamedTuple):
+class Entry(NamedTuple):
     """A row to be: the configurations of a family that have a score on the track, or could have had.
 
     `chosen` is the one that was selected by held-out scores, if any.
@@ -178,17 +188,23 @@ class _Entry(NamedTuple):
 
     family: _Family
     track: _Track
-    configurations: list[_Configuration]
+    configurations: list[Configuration]
     chosen: Chosen | None = None
 
-    def shown(self, better: Direction) -> tuple[_Configuration, str]:
+    def shown(self, better: Direction) -> tuple[Configuration, str]:
         """The configuration of the row, and what it was chosen by; empty where there was no choice."""
         if len(self.configurations) == 1:
             return self.configurations[0], ""
         for configuration in self.configurations:
             if self.chosen and configuration.group == self.chosen.group:
                 return configuration, self.chosen.by
-        return min(self.configurations, key=lambda each: _merit(each, better)), selection.SHOWN
+        return self.by_merit(better)[0], selection.SHOWN
+
+    def by_merit(self, better: Direction) -> list[Configuration]:
+        """The configurations as they were chosen, the best first; those that nothing compared come last."""
+        places = {group: place for place, group in enumerate(self.chosen.groups)} if self.chosen else {}
+        last = len(places)
+        return sorted(self.configurations, key=lambda each: (places.get(each.group, last), *_merit(each, better)))
 
 
 class _Results:
@@ -212,14 +228,14 @@ class _Results:
             for known, tracks in self._tracks.items()
         }
 
-    def entries(self) -> Iterator[_Entry]:
+    def entries(self) -> Iterator[Entry]:
         for family, groups in self._groups.items():
             chosen = self._chosen(family, groups) if len(groups) > 1 else {}
             for track in sorted(self._tracks[family[:2]] - self._selecting.get(family[:2], set())):
                 configurations = [self._configuration(runs, track) for runs in groups.values()]
                 if any(each.scores for each in configurations) or not any(each.completed for each in configurations):
                     in_it = [each for each in configurations if each.scores or not each.completed]
-                    yield _Entry(family, track, in_it, selection.fitting(chosen, track.metric))
+                    yield Entry(family, track, in_it, selection.fitting(chosen, track.metric))
 
     def _chosen(self, family: _Family, groups: Mapping[str, list[RunRow]]) -> dict[str, Chosen]:
         """What each objective selects; of several measures of one objective, the one of most configurations."""
@@ -229,20 +245,21 @@ class _Results:
             better = self._direction(track.metric)
             tried = [each for runs in groups.values() if (each := self._configuration(runs, track)).scores]
             if len(tried) > found.get(track.metric, (0,))[0]:
-                best = min(tried, key=lambda each: (each.held_out_merit(better), each.group))
-                found[track.metric] = len(tried), Chosen(best.group, selection.named(track.metric, track.protocol))
+                tried.sort(key=lambda each: (each.held_out_merit(better), each.group))
+                compared = tuple(each.group for each in tried)
+                found[track.metric] = len(tried), Chosen(compared, selection.named(track.metric, track.protocol))
         return {metric: chosen for metric, (_, chosen) in found.items()}
 
-    def _configuration(self, runs: list[RunRow], track: _Track) -> _Configuration:
+    def _configuration(self, runs: list[RunRow], track: _Track) -> Configuration:
         found = ((run.id, self._scores.get((run.id, track))) for run in runs)
-        return _Configuration(runs, {run_id: score for run_id, score in found if score is not None})
+        return Configuration(runs, {run_id: score for run_id, score in found if score is not None})
 
 
 def _family(run: RunRow) -> _Family:
     return _Family(run.dataset, str(run.spec["versions"].get("dataset", "")), run.variant, run.network)
 
 
-def _row(entry: _Entry, direction: DirectionOf) -> dict[str, Any]:
+def _row(entry: Entry, direction: DirectionOf) -> dict[str, Any]:
     better = direction(entry.track.metric)
     chosen, selected_by = entry.shown(better)
     return {
@@ -265,7 +282,7 @@ def _row(entry: _Entry, direction: DirectionOf) -> dict[str, Any]:
     }
 
 
-def _merit(configuration: _Configuration, better: Direction) -> tuple[bool, float, int, str]:
+def _merit(configuration: Configuration, better: Direction) -> tuple[bool, float, int, str]:
     """Sorts the best first: by mean, then more seeds; the id makes it the same every time."""
     mean = configuration.mean
     undefined = math.isnan(mean)
@@ -277,7 +294,7 @@ def _merit(configuration: _Configuration, better: Direction) -> tuple[bool, floa
     )
 
 
-def _summary(configuration: _Configuration, better: Direction) -> dict[str, Any]:
+def _summary(configuration: Configuration, better: Direction) -> dict[str, Any]:
     values = configuration.values
     low, high = statistics.bootstrap_interval(values)
     return {
@@ -292,25 +309,25 @@ def _summary(configuration: _Configuration, better: Direction) -> dict[str, Any]
     }
 
 
-def _mean_seconds(configuration: _Configuration) -> float:
+def _mean_seconds(configuration: Configuration) -> float:
     seconds = [run.seconds for run in configuration.behind if run.status is Status.COMPLETED]
     return float(statistics.mean(np.array(seconds, dtype=np.float64)))
 
 
-def _differences(chosen: _Configuration, tried: Sequence[_Configuration]) -> str:
+def _differences(chosen: Configuration, tried: Sequence[Configuration]) -> str:
     """`key=value` of what was not the same in all configurations tried, as the chosen one has it."""
     mine, all_facts = _facts(chosen), [_facts(each) for each in tried]
     varying = [key for key in sorted(mine) if any(facts.get(key) != mine[key] for facts in all_facts)]
     return " ".join(f"{key}={mine[key]}" for key in varying)
 
 
-def _facts(configuration: _Configuration) -> Mapping[str, Any]:
+def _facts(configuration: Configuration) -> Mapping[str, Any]:
     run = configuration.runs[0]
     versions = {f"{name}_version": value for name, value in run.spec["versions"].items()}
     return {**run.spec["settings"], **versions, "steps": run.steps}
 
 
-def _flags(configuration: _Configuration) -> list[str]:
+def _flags(configuration: Configuration) -> list[str]:
     scored, undefined = len(configuration.scores), len(configuration.scores) - len(configuration.values)
     flags = {flag for score in configuration.scores.values() for flag in score.flags}
     return sorted(flags) + ([f"undefined in {undefined} of {scored} seeds"] if undefined else [])
@@ -323,8 +340,8 @@ def _ranked(frame: pd.DataFrame, direction: DirectionOf) -> pd.DataFrame:
     return frame.assign(rank=ranks.astype("Int64"))
 
 
-def _sorted(frame: pd.DataFrame) -> pd.DataFrame:
+def ordered(frame: pd.DataFrame, by: Sequence[str] = ORDER) -> pd.DataFrame:
+    """Rows sorted by columns of theirs, metrics with the primary one first."""
     places = {metric: place for place, metric in enumerate(sorted(set(frame["metric"]), key=names.order))}
-    keys = frame.assign(metric=frame["metric"].map(places), real=frame["variant"] != REAL)
-    by = ["dataset", "metric", "protocol", "versions", "real", "rank", "variant", "network"]
-    return frame.loc[keys.sort_values(by, na_position="last").index].reset_index(drop=True)
+    keys = frame.assign(metric=frame["metric"].map(places), competes=frame["variant"] != REAL)
+    return frame.loc[keys.sort_values(list(by), na_position="last").index].reset_index(drop=True)

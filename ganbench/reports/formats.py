@@ -46,6 +46,37 @@ def to_markdown(frame: pd.DataFrame, command: str | None = None) -> str:
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
+def curves_to_markdown(frame: pd.DataFrame) -> str:
+    """Best-of-k curves: a table a data set, metric and protocol, a row a variant, at some of the values of k."""
+    lines = [] if len(frame) else ["No variant has several configurations.", ""]
+    for track, rows in frame.groupby(list(TRACK), sort=False):
+        dataset, metric, protocol, versions = (str(part) for part in track)
+        lines += [f"## {_escaped(dataset)}: {_escaped(metric)} ({names.told(names.direction(metric))})", ""]
+        lines += [_escaped(f"{protocol} ({versions})"), "", _curves(rows), ""]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+SHOWN_KS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+"""Values of k in a Markdown table, beside the last."""
+
+
+def _curves(rows: pd.DataFrame) -> str:
+    ks = sorted({*(set(rows["k"]) & set(SHOWN_KS)), int(rows["k"].max())})
+    lines = []
+    for (variant, network), curve in rows.groupby(["variant", "network"], sort=False):
+        at = {int(row["k"]): row for row in records(curve)}
+        cells = {f"best of {k}": _with_interval(at[k]) if k in at else NONE for k in ks}
+        same = curve.iloc[0]
+        who = {"variant": _escaped(str(variant)), "network": _escaped(str(network))}
+        lines.append({**who, **cells, "lost": same["lost"], "chosen by": same["selected_by"]})
+    return str(tabulate(lines, headers="keys", tablefmt="pipe", disable_numparse=True))
+
+
+def _with_interval(row: Row) -> str:
+    spread = (row["ci_high"] - row["ci_low"]) / 4
+    return f"{number(row['mean'], spread)} [{number(row['ci_low'], spread)}, {number(row['ci_high'], spread)}]"
+
+
 def wide(frame: pd.DataFrame, dataset: str) -> pd.DataFrame:
     """One row a variant and network of `dataset`, one column of "mean ± std" a metric, best first by the primary one.
 

@@ -26,6 +26,8 @@ DPI = 125
 WIDTH = 6.4  # inches: 800 pixels
 INK, QUIET, FAINT = "#22303c", "#6b7a88", "#e4e9ee"
 COLOURS = ("#0f766e", "#d9682b", "#4f46e5", "#be185d", "#65a30d")
+STYLES = ("-", "--", ":")
+"""Lines, once all colours are taken."""
 ARROWS = {"higher": "↑", "lower": "↓"}
 """Which way is better; what is to be close to a number has that number instead."""
 
@@ -118,6 +120,32 @@ def leaderboard_figure(frame: pd.DataFrame, path: Path) -> None:
     _write(figure, path)
 
 
+def best_of_k_figure(frame: pd.DataFrame, path: Path) -> None:
+    """Draw a table of `budget.best_of_k` as a PNG: a panel a data set, metric and protocol, a curve a variant."""
+    tracks = [rows for _, rows in frame.groupby(list(TRACK), sort=False)]
+    columns = min(2, len(tracks)) or 1
+    figure, all_axes = _figure(-(-len(tracks) // columns) or 1, columns, 2.6 * (-(-len(tracks) // columns) or 1) + 0.3)
+    for axes, rows in zip(all_axes, tracks, strict=False):
+        first, better = rows.iloc[0], names.direction(rows.iloc[0]["metric"])
+        for place, (name, curve) in enumerate(rows.groupby(["variant", "network"], sort=False)):
+            colour = COLOURS[place % len(COLOURS)]
+            style = STYLES[place // len(COLOURS) % len(STYLES)]
+            axes.plot(curve["k"], curve["mean"], style, color=colour, linewidth=1.5, label=str(name[0]))
+            axes.fill_between(curve["k"], curve["ci_low"], curve["ci_high"], color=colour, alpha=0.13, linewidth=0)
+        axes.set(xscale="log")
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.legend(frameon=False, fontsize=7, labelcolor=INK)
+        _title(axes, f"{first['dataset']}: {first['metric']} {_arrow(better)}")
+    for axes in all_axes[len(tracks) :]:
+        axes.set_axis_off()
+    figure.supxlabel("configurations tried (k), and 95 % interval over which they were", color=QUIET, fontsize=8)
+    _write(figure, path)
+
+
+def _arrow(better: names.Direction) -> str:
+    return ARROWS[better] if isinstance(better, str) else f"→ {better:g}"
+
+
 def _panel(axes: Axes, rows: Sequence[Row], title: str) -> None:
     competing = [row for row in rows if row["variant"] != REAL]
     for row in rows:
@@ -134,7 +162,7 @@ def _panel(axes: Axes, rows: Sequence[Row], title: str) -> None:
     axes.grid(False, axis="y")
     _log_if_wide(axes, "x", np.array([value for row in rows for value in map(float, row["values"].split())]))
     better = names.direction(rows[0]["metric"])
-    _title(axes, f"{title} {ARROWS[better] if isinstance(better, str) else f'→ {better:g}'}")
+    _title(axes, f"{title} {_arrow(better)}")
 
 
 def _label(row: Row, rows: Sequence[Row]) -> str:

@@ -23,10 +23,15 @@ T = TypeVar("T")
 
 
 class Chosen(NamedTuple):
-    """The group of the configuration that is shown, and what chose it."""
+    """The groups of the configurations that an objective compared, the best first, and what it is."""
 
-    group: str
+    groups: tuple[str, ...]
     by: str
+
+    @property
+    def group(self) -> str:
+        """That of the configuration that is shown."""
+        return self.groups[0]
 
 
 @lru_cache(maxsize=4096)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import gammaln
 
 Array = NDArray[np.float64]
 Statistic = Callable[[Array], Array]
@@ -26,6 +27,31 @@ def interquartile_mean(values: Array) -> Array:
     """The mean without the lowest and the highest quarter, n // 4 values each (Agarwal et al. 2021); NaN of nothing."""
     cut = values.shape[-1] // 4
     return mean(np.sort(values, axis=-1)[..., cut : values.shape[-1] - cut])
+
+
+def expected_best(values: Array, ks: NDArray[np.int64]) -> Array:
+    """What the best of k of these is expected to score, for each k in `ks` (at most n): draws without replacement.
+
+    `values` (..., n) are those that were tried, in the order of preference, the best first; what it was preferred by
+    may be another score. Those lost (NaN) are last, and the expectation is over draws in which not all are lost; NaN
+    where all are. Unbiased: Tang et al. 2020, Showing your work doesn't always work, equation 4.
+    """
+    n = values.shape[-1]
+    places = np.arange(1, n + 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        chance = np.exp(_log_choose(n - places, ks[:, None] - 1) - _log_choose(n, ks[:, None]))  # of place r, (ks, n)
+    chance = np.where(n - places >= ks[:, None] - 1, chance, 0.0)
+    seen = np.isfinite(values)
+    total = np.where(seen, values, 0.0) @ chance.T
+    weight = seen.astype(np.float64) @ chance.T
+    found: Array = np.divide(total, weight, out=np.full(total.shape, np.nan), where=weight > 0)
+    return found
+
+
+def _log_choose(n: ArrayLike, k: ArrayLike) -> Array:
+    of, out = np.asarray(n, dtype=np.float64), np.asarray(k, dtype=np.float64)
+    found: Array = gammaln(of + 1) - gammaln(out + 1) - gammaln(of - out + 1)
+    return found
 
 
 def bootstrap_interval(

@@ -90,7 +90,7 @@ def test_budgets_are_a_unit_and_an_amount() -> None:
 
 
 def test_a_search_holds_the_fields_of_a_sweep() -> None:
-    nothing = dict.fromkeys(("sampler", "trials", "batch", "space", "objective", "top", "search_seeds", "budget"))
+    nothing = dict.fromkeys((*options.SEARCH, "search_seeds", "budget"))
     assert set(options.search(nothing).values()) == {None}
     found = options.search(nothing | {"sampler": "tpe", "search_seeds": "0,3", "budget": "images=9"})
     assert (found["sampler"], found["search_seeds"], found["budget"]) == ("tpe", [0, 3], {"images": 9})
