@@ -24,7 +24,7 @@ from ganbench.spec import RunRecord, Status
 from ganbench.store import Store
 
 HERE = Path(__file__).parent
-REPETITIONS, TRIALS, STEPS = 12, 40, 600
+REPETITIONS, TRIALS, STEPS = 10, 40, 400
 SPACE: dict[str, Any] = {
     "lr": {"low": 1e-5, "high": 1e-1, "log": True},
     "lr_ratio": {"low": 0.1, "high": 10.0, "log": True},
@@ -33,7 +33,8 @@ SPACE: dict[str, Any] = {
     "r1": {"low": 1e-4, "high": 10.0, "log": True},
 }
 """Of the R1-regularised GAN on the ring: rates of G and of D, momenta, weight of the penalty."""
-TASK = {"variant": "r1", "dataset": "ring", "seeds": 1, "steps": STEPS, "set": SPACE, "metrics": "modes,kl,w2"}
+TASK = {"variant": "r1", "dataset": "ring", "seeds": 1, "steps": STEPS, "set": SPACE}
+SCORING = {"metrics": "modes,kl,w2", "samples": 1000}
 ARMS: dict[str, dict[str, Any]] = {
     "random": {"sampler": "random"},
     "tpe": {"sampler": "tpe", "batch": 8},
@@ -56,6 +57,7 @@ def search(folder: Path, job: tuple[str, int]) -> str:
     path = store(folder, arm, repetition)
     outcome = ganbench.sweep(
         **TASK,
+        **SCORING,
         **ARMS[arm],
         trials=TRIALS,
         objective=OBJECTIVE,
