@@ -60,7 +60,7 @@ def scatter(points: Sequence[ArrayLike] | Array, means: ArrayLike | None, std: f
     finite = given[np.isfinite(given).all(axis=1)]
     modes = np.empty((0, 2)) if means is None else np.asarray(means, dtype=np.float64)
     low, high = _view(modes if len(modes) else finite, std)
-    figure, (axes,) = _figure(1, 1, WIDTH)
+    figure, (axes,) = _figure(1, 1, WIDTH, margins=(0.5, 0.12, 0.3, 0.35))
     axes.scatter(finite[:, 0], finite[:, 1], s=9, color=COLOURS[0], alpha=0.4, linewidths=0, zorder=2)
     axes.add_collection(_rings(modes, std, axes))
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
@@ -83,7 +83,8 @@ def curves(table: ArrayLike, columns: Sequence[str], path: Path) -> None:
     for index, name in enumerate(columns[1:], start=1):
         if told[index] or not any(told):
             panels.setdefault(name.rpartition(" ")[0] or "output of the discriminator", []).append(index)
-    figure, all_axes = _figure(len(panels), 1, 1.9 * len(panels) + 0.3, sharex=True)
+    height = 1.9 * len(panels) + 0.3
+    figure, all_axes = _figure(len(panels), 1, height, margins=(0.62, 1.15, 0.45, 0.3), sharex=True)
     for axes, (title, indices) in zip(all_axes, panels.items(), strict=True):
         for colour, index in zip(COLOURS * len(indices), indices, strict=False):
             _line(axes, values[:, 0], values[:, index], columns[index].rpartition(" ")[2], colour)
@@ -202,10 +203,19 @@ def _log_if_wide(axes: Axes, which: str, values: Array) -> None:
         axes.set(**{f"{which}scale": "log"})
 
 
-def _figure(rows: int, columns: int, height: float, **grid: Any) -> tuple[Figure, list[Axes]]:
-    """A figure of `height` inches and its axes, row by row; no pyplot, so nothing global is touched."""
-    figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained", facecolor="white")
+def _figure(
+    rows: int, columns: int, height: float, margins: tuple[float, float, float, float] | None = None, **grid: Any
+) -> tuple[Figure, list[Axes]]:
+    """A figure of `height` inches and its axes, row by row; no pyplot, so nothing global is touched.
+
+    `margins` are inches left, right, below and above. Without, room is made for whatever stands there, which takes
+    twice as long: too long for the pictures that every run leaves.
+    """
+    figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout=None if margins else "constrained", facecolor="white")
     FigureCanvasAgg(figure)
+    if margins:
+        left, right, below, above = margins
+        figure.subplots_adjust(left / WIDTH, below / height, 1 - right / WIDTH, 1 - above / height, hspace=0.22)
     found = list(figure.subplots(rows, columns, squeeze=False, **grid).flat)
     for axes in found:
         axes.spines[:].set_visible(False)
