@@ -39,11 +39,10 @@ ARMS: dict[str, dict[str, Any]] = {
     "random": {"sampler": "random"},
     "tpe": {"sampler": "tpe", "batch": 8},
     "cmaes": {"sampler": "cmaes", "batch": 8},
-    "gp": {"sampler": "gp", "batch": 8},
     "random, halving 3": {"sampler": "random", "halving": 3, "rungs": 2},
 }
 OBJECTIVE = "w2"
-COLOURS = dict(zip(ARMS, ("#6b7a88", "#0f766e", "#d9682b", "#4f46e5", "#be185d"), strict=True))
+COLOURS = dict(zip(ARMS, ("#6b7a88", "#0f766e", "#d9682b", "#4f46e5"), strict=True))
 
 
 def store(folder: Path, arm: str, repetition: int) -> Path:
