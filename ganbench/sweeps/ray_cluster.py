@@ -15,6 +15,9 @@ from ganbench.sweeps.devices import cores
 NAMES = {"num_cpus": "CPU", "num_gpus": "GPU"}
 """Ray's names of what a run takes, and of what a machine has."""
 
+TOKEN = "where it wants a token, as one of `ray start` does: set RAY_AUTH_MODE=token, with the token in ~/.ray/auth_token"
+"""What to do about a cluster that only says that it does not answer."""
+
 
 @contextlib.contextmanager
 def connected(address: str | None, wanted: Sequence[Mapping[str, float]]) -> Iterator[Any]:
@@ -53,7 +56,8 @@ def _join(ray: Any, address: str | None) -> None:
         ray.init(address or "local", log_to_driver=False, logging_level="ERROR", **quiet, **size)
     except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise SpecError(f"cannot join the Ray cluster {address or 'of this machine'}: {reason}") from None
+        hint = "" if address is None or os.environ.get("RAY_AUTH_MODE") else f" ({TOKEN})"
+        raise SpecError(f"cannot join the Ray cluster {address or 'of this machine'}: {reason}{hint}") from None
 
 
 def _check(nodes: Sequence[Mapping[str, Any]], wanted: Sequence[Mapping[str, float]]) -> None:

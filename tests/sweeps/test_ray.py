@@ -17,7 +17,7 @@ from small_sweeps import SMALL, outcomes, small_sweep
 from ganbench.errors import SpecError
 from ganbench.spec import Status
 from ganbench.store import Store
-from ganbench.sweeps import ray_executor
+from ganbench.sweeps import ray_cluster, ray_executor
 from ganbench.sweeps.board import Board
 from ganbench.sweeps.executors import executor
 from ganbench.sweeps.ray_executor import Ray
@@ -187,3 +187,17 @@ def test_without_ray_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(SpecError, match=r"the executor 'ray' needs Ray: pip install 'ganbench\[ray\]'"):
         list(Ray(1).map([], Board(1)))
+
+
+def test_a_cluster_that_wants_a_token_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Silent:
+        @staticmethod
+        def init(address: str, **_) -> None:
+            raise ConnectionError(f"Failed to connect to Ray cluster at {address}")
+
+    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+    with pytest.raises(SpecError, match=r"cluster at head:6379 \(where it wants a token.*set RAY_AUTH_MODE=token"):
+        ray_cluster._join(Silent, "head:6379")
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    with pytest.raises(SpecError, match="cluster at head:6379$"):
+        ray_cluster._join(Silent, "head:6379")
