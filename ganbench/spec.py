@@ -8,6 +8,7 @@ import json
 import math
 import tomllib
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -85,15 +86,27 @@ class RunSpec(_Model):
     settings: dict[str, Scalar] = Field(default_factory=dict)
     versions: dict[str, Scalar] = Field(default_factory=dict)
 
-    @property
+    @cached_property
+    def text(self) -> str:
+        """The canonical JSON."""
+        return canonical(self.model_dump())
+
+    @cached_property
     def id(self) -> str:
         """12 hex digits of the SHA-256 of the canonical JSON."""
-        return digest(self.model_dump())
+        return _hashed(self.text)
 
-    @property
+    @cached_property
     def group(self) -> str:
         """The id of what seeds share: the run's content without its seed."""
         return digest(self.model_dump(exclude={"seed"}))
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with `update` in it, and with an id of its own: pydantic copies what is kept here too."""
+        copied = super().model_copy(update=update, deep=deep)
+        for kept in ("text", "id", "group"):
+            copied.__dict__.pop(kept, None)
+        return copied
 
 
 class Range(_Model):
@@ -218,6 +231,11 @@ class SweepSpec(_Model):
         return self
 
     @property
+    def learns(self) -> bool:
+        """Whether what is run depends on what came of runs before."""
+        return self.sampler in LEARNING or self.halving is not None or self.top is not None
+
+    @property
     def searches(self) -> bool:
         """Whether it tries several configurations of some variant."""
         lists = (value for value in self.set.values() if isinstance(value, list))
@@ -306,15 +324,25 @@ def plain(value: Scalar) -> Scalar:
 
 def canonical(value: Any) -> str:
     """JSON with sorted keys and plain numbers: equal content gives equal text."""
-    return json.dumps(_plain_tree(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _ENCODER.encode(_plain_tree(value))
 
 
 def digest(value: Any) -> str:
     """12 hex digits of the SHA-256 of the canonical JSON of `value`."""
-    return hashlib.sha256(canonical(value).encode()).hexdigest()[:12]
+    return _hashed(canonical(value))
+
+
+def _hashed(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+_AS_THEY_ARE = frozenset({str, int, bool, type(None)})
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def _plain_tree(value: Any) -> Any:
+    if type(value) in _AS_THEY_ARE:  # most of what there is: to ask for an abstract class takes ten times as long
+        return value
     if isinstance(value, Mapping):
         return {str(key): _plain_tree(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

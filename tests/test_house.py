@@ -74,6 +74,22 @@ def test_the_door_opens_without_torch(arguments: list[str]) -> None:
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60)
 
 
+@pytest.mark.parametrize("halving", [{}, {"halving": 3}])
+def test_a_search_is_planned_without_torch(halving: dict[str, int], tmp_path: Path) -> None:
+    """The driver plans, claims, stores and reports; its workers train."""
+    code = (
+        "import sys\n"
+        "from ganbench.spec import SweepSpec\n"
+        "from ganbench.store import Store\n"
+        "from ganbench.sweeps.rounds import Rounds\n"
+        "spec = {'variants': ['ns'], 'datasets': ['ring'], 'sampler': 'random', 'trials': 2, 'space': 'own'}\n"
+        f"with Store({str(tmp_path / 's.db')!r}) as store:\n"
+        f"    assert Rounds(SweepSpec.parse(spec | {halving}), store).next()\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60)
+
+
 @pytest.mark.speed
 @pytest.mark.parametrize("arguments", [["--help"], ["list", "variants"]])
 def test_the_door_opens_fast(arguments: list[str]) -> None:

@@ -49,6 +49,21 @@ def test_an_id_is_pinned() -> None:
     assert RunSpec(**RUN, settings={"lr": 0.001, "n_dis": 5.0, "norm": "none", "on": True}).id == "87a626d95303"
 
 
+def test_a_copy_has_an_id_of_its_own() -> None:
+    """Ids are kept once they were asked for, and a copy must not keep another run's."""
+    first = RunSpec(variant="ns", dataset="ring", network="mlp", seed=0, steps=10, settings={"lr": 0.5})
+    kept = first.id, first.group, first.text
+    for update in ({"seed": 1}, {"steps": 11}, {"settings": {"lr": 0.25}}):
+        made = RunSpec(**(first.model_dump() | update))
+        copied = first.model_copy(update=update)
+        assert (copied.id, copied.group, copied.text) == (made.id, made.group, made.text)
+        assert copied == made
+    assert (first.id, first.group, first.text) == kept
+    assert RunSpec.model_validate_json(first.text) == first
+    assert set(first.model_dump()) == set(RunSpec.model_fields)
+    assert repr(first) == repr(first.model_copy())
+
+
 def test_true_is_not_one() -> None:
     assert RunSpec(**RUN, settings={"a": True}).id != RunSpec(**RUN, settings={"a": 1}).id
 

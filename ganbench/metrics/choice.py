@@ -80,6 +80,20 @@ def requests(dataset: Dataset, scoring: Scoring) -> list[Request]:
     return found
 
 
+def narrowed(scoring: Scoring, asked: Sequence[Request], n: int | None) -> Scoring:
+    """The scoring of a part of its metrics, without what those have no use for."""
+    cards = [EXTRACTORS.get(request.extractor) for request in asked if request.extractor]
+    used = {"", *(card.name for card in cards)}
+    return scoring.model_copy(
+        update={
+            "metrics": tuple(request.score for request in asked),
+            "samples": n,
+            "weights": {name: path for name, path in scoring.weights.items() if name in used},
+            "resize": scoring.resize if any(scoring.resize in card.resizes for card in cards) else None,
+        }
+    )
+
+
 def source(
     extractor: str, dataset: Dataset, scoring: Scoring, root: Path | None, progress: Progress | None = None
 ) -> Source:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ganbench.data import Dataset, real_samples
-from ganbench.metrics.choice import Request, requests
+from ganbench.metrics.choice import Request, narrowed, requests
 from ganbench.metrics.engine import score
-from ganbench.metrics.features.base import EXTRACTORS
 from ganbench.metrics.progress import Progress
 from ganbench.spec import Scalar, Score, Scoring
 
@@ -70,20 +69,6 @@ def _count(request: Request, dataset: Dataset, scoring: Scoring, split: str, roo
     if dataset.kind == "points":
         return wanted
     return min(wanted, len(dataset.images(split, root))) if split else 0
-
-
-def narrowed(scoring: Scoring, asked: Sequence[Request], n: int | None) -> Scoring:
-    """The scoring of a part of its metrics, without what those have no use for."""
-    cards = [EXTRACTORS.get(request.extractor) for request in asked if request.extractor]
-    used = {"", *(card.name for card in cards)}
-    return scoring.model_copy(
-        update={
-            "metrics": tuple(request.score for request in asked),
-            "samples": n,
-            "weights": {name: path for name, path in scoring.weights.items() if name in used},
-            "resize": scoring.resize if any(scoring.resize in card.resizes for card in cards) else None,
-        }
-    )
 
 
 def _told(progress: Progress | None) -> Progress | None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ganbench.errors import StoreError
@@ -92,8 +92,13 @@ class Claims:
         """In the order of ids: two that claim at once on a server must not wait for each other."""
         now = _now(connection)
         held = {row.run_id: row for row in connection.execute(select(claims))}
-        row = {"owner": self._owner, "host": platform.node(), "pid": os.getpid(), "expires": now + EXPIRY}
-        return {run_id for run_id in run_ids if _claim(connection, run_id, held.get(run_id), row, now)}
+        wanted = [held[run_id] for run_id in run_ids if run_id in held]
+        ours = {row.run_id for row in wanted if row.owner == self._owner}
+        left = {row.run_id: row for row in wanted if row.run_id not in ours and _free(row, now)}
+        _remove(connection, list(left.values()))
+        free = [run_id for run_id in run_ids if run_id not in held or run_id in left]
+        mine = {"owner": self._owner, "host": platform.node(), "pid": os.getpid(), "expires": now + EXPIRY}
+        return ours | _insert(connection, [{"run_id": run_id, **mine} for run_id in free])
 
     def _renew(self) -> None:
         while not self._ended.wait(RENEWAL):
@@ -114,20 +119,27 @@ class Claims:
         connection.execute(delete(claims).where(claims.c.owner == self._owner))
 
 
-def _claim(connection: Connection, run_id: str, held: Any, row: Mapping[str, Any], now: float) -> bool:
-    """Whether the run is ours now; of two that claim it at once, the one whose row the database takes."""
-    if held is not None:
-        if held.owner == row["owner"]:
-            return True
-        if not _free(held, now):
-            return False
-        connection.execute(delete(claims).where(claims.c.run_id == run_id, claims.c.owner == held.owner))
+def _remove(connection: Connection, rows: Sequence[Any]) -> None:
+    """Take the claims away that owners left behind, where they are theirs still."""
+    if rows:
+        of_owner = delete(claims).where(claims.c.run_id == bindparam("run"), claims.c.owner == bindparam("left_by"))
+        connection.execute(of_owner, [{"run": row.run_id, "left_by": row.owner} for row in rows])
+
+
+def _insert(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The runs whose rows the database took: of two that claim one at once, it takes one's.
+
+    All at once, and by halves where another was there before.
+    """
+    if not rows:
+        return set()
     try:
         with connection.begin_nested():
-            connection.execute(insert(claims).values(run_id=run_id, **row))
+            connection.execute(insert(claims), rows)
     except IntegrityError:
-        return False
-    return True
+        middle = len(rows) // 2
+        return _insert(connection, rows[:middle]) | _insert(connection, rows[middle:]) if middle else set()
+    return {row["run_id"] for row in rows}
 
 
 def _free(held: Any, now: float) -> bool:

@@ -13,11 +13,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Connection, Select, Table, delete, insert, select, update
+from sqlalchemy import Connection, Select, Table, bindparam, delete, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from ganbench.errors import StoreError, UnknownNameError
-from ganbench.spec import SELECTION, RunRecord, RunSpec, Status
+from ganbench.spec import SELECTION, RunRecord, Status
 from ganbench.store import connect
 from ganbench.store.patience import patiently
 from ganbench.store.tables import (
@@ -37,6 +37,9 @@ from ganbench.store.tables import (
 )
 
 Result = TypeVar("Result")
+
+End = tuple[RunRecord, str | None]
+"""What came of a run, and the key of the scoring that is done with it."""
 
 CHUNK = 900
 """Ids in one query: some builds of SQLite allow 999 variables."""
@@ -99,13 +102,22 @@ class Store:
         return self.transact(lambda connection: _done(connection, scoring_keys), writing=False)
 
     def finish(self, record: RunRecord, scoring_key: str | None = None) -> None:
-        """Store what came of a run, with its scores, in one transaction; doing it twice changes nothing more.
+        """Store what came of a run, with its scores; see `finish_all`."""
+        self.finish_all([(record, scoring_key)])
 
-        `scoring_key` names the scoring that is done with it. What ended better before is kept as it is: a completed run
-        is replaced by a completed one only, a diverged one by one that ended too; one at a rung gives way to all but
-        an interrupted one. What a run scored at a rung is kept in any case.
+    def finish_all(self, ends: Sequence[End]) -> None:
+        """Store what came of runs, with their scores, in one transaction; doing it twice changes nothing more.
+
+        The scoring keys name the scorings that are done with them. What ended better before is kept as it is: a
+        completed run is replaced by a completed one only, a diverged one by one that ended too; one at a rung gives way
+        to all but an interrupted one. What a run scored at a rung is kept in any case.
         """
-        self.transact(lambda connection: _finish(connection, record, scoring_key))
+
+        def put(connection: Connection) -> None:
+            for different in _rounds(ends):
+                _finish(connection, different)
+
+        self.transact(put)
 
     def get(self, run_id: str) -> RunRecord:
         """The run whose id begins with `run_id`; UnknownNameError where none does, StoreError where several do."""
@@ -178,17 +190,28 @@ class Store:
             raise StoreError(f"cannot {verb} store {self.name}: {reason}") from None
 
 
-def _finish(connection: Connection, record: RunRecord, scoring_key: str | None) -> None:
-    known = _known(connection, record.spec.id)
-    kept = known is not None and _better(Status(known.status), record.status)
-    if kept and record.status is not Status.PRUNED:
-        return
-    if not kept:
-        values = {**result_values(record), "finished_at": datetime.now(UTC)}
-        _put(connection, record.spec, known is not None, values)
-    _replace(connection, scores, scores.c.id, [score_values(record.spec.id, each) for each in record.scores])
-    if scoring_key is not None and record.status.final:
-        _put_scoring(connection, record.spec.id, scoring_key)
+def _rounds(ends: Iterable[End]) -> list[list[End]]:
+    """The same in parts in which no run is twice: what came of it later goes into a later one."""
+    parts: list[dict[str, End]] = []
+    for record, key in ends:
+        part = next((part for part in parts if record.spec.id not in part), None)
+        if part is None:
+            parts.append(part := {})
+        part[record.spec.id] = record, key
+    # in the order of ids: two that write at once on a server must not wait for each other
+    return [[part[run_id] for run_id in sorted(part)] for part in parts]
+
+
+def _finish(connection: Connection, ends: Sequence[End]) -> None:
+    """Of runs that are not the same."""
+    known = _known(connection, [record.spec.id for record, _ in ends])
+    kept = {record.spec.id for record, _ in ends if _better(known.get(record.spec.id), record.status)}
+    _put(connection, [record for record, _ in ends if record.spec.id not in kept], known)
+    told = [end for end in ends if end[0].spec.id not in kept or end[0].status is Status.PRUNED]
+    scored = [score_values(record.spec.id, score) for record, _ in told for score in record.scores]
+    _replace(connection, scores, scored, known)
+    done = [(record.spec.id, key) for record, key in told if key is not None and record.status.final]
+    _replace(connection, scorings, [{"run_id": run_id, "scoring_key": key} for run_id, key in done], known)
 
 
 def _done(connection: Connection, scoring_keys: Mapping[str, str]) -> set[str]:
@@ -200,8 +223,10 @@ def _done(connection: Connection, scoring_keys: Mapping[str, str]) -> set[str]:
     return done
 
 
-def _better(old: Status, new: Status) -> bool:
-    """Whether `old` is kept."""
+def _better(old: Status | None, new: Status) -> bool:
+    """Whether `old` is kept; None: there is none."""
+    if old is None:
+        return False
     if old is Status.COMPLETED:
         return new is not Status.COMPLETED
     if old is Status.PRUNED:
@@ -209,29 +234,34 @@ def _better(old: Status, new: Status) -> bool:
     return old.final and not new.final
 
 
-def _known(connection: Connection, run_id: str) -> Any:
-    """The row of the run's status, locked until the transaction ends; None where the store has it not."""
-    query = select(runs.c.status).where(runs.c.id == run_id).with_for_update()
-    return connection.execute(query).one_or_none()
+def _known(connection: Connection, run_ids: Sequence[str]) -> dict[str, Status]:
+    """The statuses of those of the runs that the store has; their rows are locked until the transaction ends."""
+    found: dict[str, Status] = {}
+    for chunk in chunks(run_ids):
+        query = select(runs.c.id, runs.c.status).where(runs.c.id.in_(chunk)).order_by(runs.c.id).with_for_update()
+        found |= {row.id: Status(row.status) for row in connection.execute(query)}
+    return found
 
 
-def _put(connection: Connection, spec: RunSpec, known: bool, values: Mapping[str, Any]) -> None:
-    if known:
-        connection.execute(update(runs).where(runs.c.id == spec.id).values(values))
-    else:
-        connection.execute(insert(runs).values({**spec_values(spec), **values}))
+def _put(connection: Connection, records: Sequence[RunRecord], known: Collection[str]) -> None:
+    """What came of runs, in the rows of those that are known, or in new ones."""
+    now = {"finished_at": datetime.now(UTC)}
+    old = [{"known": each.spec.id, **result_values(each), **now} for each in records if each.spec.id in known]
+    new = [{**spec_values(each.spec), **result_values(each), **now} for each in records if each.spec.id not in known]
+    if old:
+        connection.execute(update(runs).where(runs.c.id == bindparam("known")), old)
+    if new:
+        connection.execute(insert(runs), new)
 
 
-def _replace(connection: Connection, table: Table, key: Any, rows: Sequence[dict[str, Any]]) -> None:
+def _replace(connection: Connection, table: Table, rows: Sequence[dict[str, Any]], known: Collection[str]) -> None:
+    """Put rows where those of their keys were, if any: of runs that were not `known` there are none."""
+    keys = list(table.primary_key)
+    old = [{f"old_{key.name}": row[key.name] for key in keys} for row in rows if row["run_id"] in known]
+    if old:
+        connection.execute(delete(table).where(*(key == bindparam(f"old_{key.name}") for key in keys)), old)
     if rows:
-        connection.execute(delete(table).where(key.in_([row[key.name] for row in rows])))
         connection.execute(insert(table), rows)
-
-
-def _put_scoring(connection: Connection, run_id: str, scoring_key: str) -> None:
-    row = {"run_id": run_id, "scoring_key": scoring_key}
-    connection.execute(delete(scorings).filter_by(**row))
-    connection.execute(insert(scorings), row)
 
 
 def _ended(run_ids: Collection[str]) -> Select[Any]:

@@ -10,13 +10,16 @@ from typing import Any, NamedTuple
 from sqlalchemy import Column, DateTime, Dialect, Double, ForeignKey, Index, Integer, MetaData, Row, String, Table, Text
 from sqlalchemy.types import TypeDecorator
 
-from ganbench.spec import RunRecord, RunSpec, Score, Status, canonical, digest
+from ganbench.spec import RunRecord, RunSpec, Score, Status, digest
 
 APPLICATION_ID = 0x47414E42  # "GANB", in the header of a SQLite file
 SCHEMA = 2
 """Version of these tables, in the header of a SQLite file; raised when they change.
 
 2 added `claims`."""
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 class Json(TypeDecorator[Any]):
@@ -27,7 +30,7 @@ class Json(TypeDecorator[Any]):
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str:
         """To the database."""
-        return json.dumps(value, sort_keys=True, separators=(",", ":"))
+        return _ENCODER.encode(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         """From the database."""
@@ -130,7 +133,7 @@ def spec_values(spec: RunSpec) -> dict[str, Any]:
         "seed": spec.seed,
         "steps": spec.steps,
         "group_id": spec.group,
-        "spec": canonical(spec.model_dump()),
+        "spec": spec.text,
     }
 
 

@@ -1,4 +1,4 @@
-"""Executors: where tasks are performed. Each has one method, `map`, and yields records as tasks end."""
+"""Executors: where tasks are performed. Each has one method, `map`, and yields a task's records when it ends."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ganbench.sweeps.task import Task, perform
 class Executor(Protocol):
     """A way to perform tasks."""
 
-    def map(self, tasks: Sequence[Task], board: Board) -> Iterator[RunRecord]:
+    def map(self, tasks: Sequence[Task], board: Board) -> Iterator[list[RunRecord]]:
         """Perform every task, beating its line of the board; once the board asks to stop, start no more."""
         ...
 
@@ -30,13 +30,13 @@ class Executor(Protocol):
 class Inline:
     """In this process, one after the other."""
 
-    def map(self, tasks: Sequence[Task], board: Board) -> Iterator[RunRecord]:
+    def map(self, tasks: Sequence[Task], board: Board) -> Iterator[list[RunRecord]]:
         """See Executor."""
         for index, task in enumerate(tasks):
             if board.stopping:
                 return
             board.set(index, 0)
-            yield from perform(task, board.pulse(index))
+            yield perform(task, board.pulse(index))
 
 
 class Processes:
@@ -45,7 +45,7 @@ class Processes:
     def __init__(self, workers: int) -> None:
         self._workers = workers
 
-    def map(self, tasks: Sequence[Task], board: Board) -> Iterator[RunRecord]:
+    def map(self, tasks: Sequence[Task], board: Board) -> Iterator[list[RunRecord]]:
         """See Executor."""
         waiting = dict(enumerate(tasks))
         while waiting and not board.stopping:
@@ -53,7 +53,7 @@ class Processes:
             for index in [index for index in waiting if board.step(index) != NOT_STARTED]:
                 yield from self._alone(index, waiting, board)
 
-    def _alone(self, index: int, waiting: dict[int, Task], board: Board) -> Iterator[RunRecord]:
+    def _alone(self, index: int, waiting: dict[int, Task], board: Board) -> Iterator[list[RunRecord]]:
         """Try a task again that was under way when a worker died: by itself, so that no other pays for it.
 
         Where that fails too, runs that train together are tried in halves, lest it is memory that they lack.
@@ -65,14 +65,14 @@ class Processes:
         if not suspect:
             del waiting[index]
 
-    def _smaller(self, index: int, task: Task, board: Board) -> Iterator[RunRecord]:
+    def _smaller(self, index: int, task: Task, board: Board) -> Iterator[list[RunRecord]]:
         if len(task.specs) == 1:
-            yield _crashed(task)
+            yield [_crashed(task)]
             return
         for half in task.halves():
             yield from self._alone(index, {index: half}, board)
 
-    def _until_broken(self, waiting: dict[int, Task], board: Board) -> Iterator[RunRecord]:
+    def _until_broken(self, waiting: dict[int, Task], board: Board) -> Iterator[list[RunRecord]]:
         """Perform what waits until all is done or a worker dies; what is done is taken out of `waiting`."""
         context = multiprocessing.get_context("spawn")
         workers = min(self._workers, len(waiting))
@@ -86,11 +86,14 @@ class Processes:
                 pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _collect(futures: Mapping[Future[list[RunRecord] | None], int], waiting: dict[int, Task]) -> Iterator[RunRecord]:
+def _collect(
+    futures: Mapping[Future[list[RunRecord] | None], int], waiting: dict[int, Task]
+) -> Iterator[list[RunRecord]]:
     for future in as_completed(futures):
         records = future.result()
         waiting.pop(futures[future])
-        yield from records or ()
+        if records:
+            yield records
 
 
 _board: Board

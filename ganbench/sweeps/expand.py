@@ -38,13 +38,14 @@ def expand(spec: SweepSpec) -> list[RunSpec]:
 class Expansion:
     """A sweep's runs, as far as results so far let them be known: a pure function of the spec and of the results.
 
-    `objectives` is the metric by which configurations are compared, by data set. What was worked out for some results
-    is kept, so it may be asked again with more of them, and those told once must not change.
+    `objectives` is the metric by which configurations are compared, by data set; it is looked into when some are. What
+    was worked out for some results is kept, so it may be asked again with more of them, and those told once must not
+    change.
     """
 
     def __init__(self, spec: SweepSpec, objectives: Mapping[str, str] | None = None) -> None:
-        metrics = objectives or {}
-        self._walks = [_Walk(spec, each, metrics.get(each.dataset.name, "")) for each in families(spec)]
+        metrics = {} if objectives is None else objectives
+        self._walks = [_Walk(spec, each, metrics) for each in families(spec)]
 
     def legs(self, results: Results) -> list[Leg]:
         """Every run once, in order, with how far it is to go."""
@@ -64,9 +65,9 @@ class Expansion:
 class _Walk:
     """One family's way through its space."""
 
-    def __init__(self, spec: SweepSpec, family: Family, objective: str) -> None:
+    def __init__(self, spec: SweepSpec, family: Family, objectives: Mapping[str, str]) -> None:
         self.family = family
-        self._spec, self._direction = spec, names.direction(objective)
+        self._spec, self._objectives = spec, objectives
         self._propose = _proposals(spec, family)
         self._eta, rungs = (spec.halving, spec.rungs or RUNGS) if spec.halving else (1, 0)
         self._ladder = Ladder(self._eta, rungs)
@@ -129,7 +130,8 @@ class _Walk:
             return math.inf
         if not all(map(math.isfinite, found)):
             return math.nan if rung < self._ladder.top else math.inf
-        return names.loss(math.fsum(found) / len(found), self._direction)
+        direction = names.direction(self._objectives.get(self.family.dataset.name, ""))
+        return names.loss(math.fsum(found) / len(found), direction)
 
     def _of(self, configuration: Configuration, *, searching: bool) -> list[RunSpec]:
         """The runs of a configuration, for the search's seeds or for all."""

@@ -33,7 +33,7 @@ class Ray:
     def __init__(self, workers: int, address: str | None = None) -> None:
         self._workers, self._address = workers, address
 
-    def map(self, tasks: Sequence[Task], board: Board) -> Iterator[RunRecord]:
+    def map(self, tasks: Sequence[Task], board: Board) -> Iterator[list[RunRecord]]:
         """See Executor. A run whose worker or machine is lost is begun again, TRIES times in all."""
         with connected(self._address, [_resources(task) for task in tasks]) as ray:
             yield from _Flight(ray, tasks, board, self._workers).records()
@@ -72,7 +72,7 @@ class _Flight:
         # beside the driver, where no other machine's end can take it along
         self._desk = ray.remote(num_cpus=0, max_restarts=-1, scheduling_strategy=here)(Desk).remote()
 
-    def records(self) -> Iterator[RunRecord]:
+    def records(self) -> Iterator[list[RunRecord]]:
         while self._waiting or self._running:
             if self._board.stopping:
                 self._stop()
@@ -80,7 +80,8 @@ class _Flight:
             done, _ = self._ray.wait(list(self._running), timeout=LOOK) if self._running else ([], [])
             self._copy_steps()
             for reference in done:
-                yield from self._result(reference, *self._running.pop(reference))
+                if records := self._result(reference, *self._running.pop(reference)):
+                    yield records
 
     def _submit(self) -> None:
         while self._waiting and len(self._running) < self._limit:

@@ -7,7 +7,7 @@ from pathlib import Path
 from ganbench.data import Dataset, find
 from ganbench.spec import RunSpec, Scoring, SweepSpec, digest
 from ganbench.store import Store
-from ganbench.sweeps.expand import Expansion, Results, expand
+from ganbench.sweeps.expand import Expansion, Results
 from ganbench.sweeps.halving import Leg
 from ganbench.sweeps.selection import Selection, results, selection
 
@@ -21,9 +21,12 @@ class Rounds:
     """
 
     def __init__(self, spec: SweepSpec, store: Store, root: Path | None = None) -> None:
-        self._store = store
+        self._store, self._learns = store, spec.learns
         datasets = {find(name).name: find(name) for name in spec.datasets}
-        expand(spec)  # its faults are told before anything is looked up for scoring
+        objectives: dict[str, str] = {}
+        self._expansion = Expansion(spec, objectives)
+        # its faults are told before anything is looked up for scoring
+        self.first_size = len(self._expansion.legs({}))
         reported = {name: _scoring(dataset, spec.scoring, root) for name, dataset in datasets.items()}
         self.scorings = {name: scoring for name, (scoring, _) in reported.items()}
         self._keys = {name: key for name, (_, key) in reported.items()}
@@ -31,8 +34,7 @@ class Rounds:
         if spec.searches:
             chosen_by = ((name, selection(spec, each, self.scorings[name], root)) for name, each in datasets.items())
             self._selections = dict(chosen_by)
-        self._expansion = Expansion(spec, {name: each.objective for name, each in self._selections.items()})
-        self.first_size = len(self._expansion.legs({}))
+        objectives |= {name: each.objective for name, each in self._selections.items()}
         self.keys: dict[str, str] = {}
         self._wanted: dict[str, int] = {}  # steps, of every run so far
         self._searched: set[str] = set()
@@ -40,8 +42,9 @@ class Rounds:
 
     def next(self) -> list[Leg]:
         """The runs that follow from what the store knows, where they are new or to go on; none when all is done."""
-        searched = {run_id: self._wanted[run_id] for run_id in self._searched}
-        self._known = {**results(self._store, self._selections, searched), **self._known}
+        wanted = ((run_id, self._wanted[run_id]) for run_id in self._searched if self._learns)
+        unknown = dict(each for each in wanted if each not in self._known)
+        self._known = {**results(self._store, self._selections, unknown), **self._known}
         fresh = [leg for leg in self._expansion.legs(self._known) if leg.until > self._wanted.get(leg.run.id, -1)]
         if fresh and self._selections:
             self._searched = self._expansion.searched(self._known)

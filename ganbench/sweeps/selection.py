@@ -55,8 +55,7 @@ def selection(spec: SweepSpec, dataset: Dataset, scoring: Scoring, root: Path | 
     UnknownNameError and SpecError for an objective that is no score, or whose held-out split is what is reported.
     """
     from ganbench.metrics import engine
-    from ganbench.metrics.choice import requests, scores_of
-    from ganbench.metrics.real import narrowed
+    from ganbench.metrics.choice import narrowed, requests, scores_of
 
     objective, *more = scores_of(spec.objective or str(names.primary(scoring.metrics or ())))
     if more:

@@ -103,8 +103,8 @@ class _Sweep:
             board = Board(len(tasks))
             performed = executor(self._where.executor, _workers(self._where, legs), self._where.address).map
             with _told(self._watch, tasks, board, len(self._run_ids) - len(ids)), _stop_on_signals(board):
-                for record in performed(tasks, board):
-                    self._keep(record, claims)
+                for records in performed(tasks, board):
+                    self._keep(records, claims)
             if board.stopping:
                 self.stopped = True
                 return
@@ -127,11 +127,13 @@ class _Sweep:
         done = self._store.done({run_id: self._rounds.keys[run_id] for run_id in run_ids})
         return [run_id for run_id in run_ids if run_id not in done]
 
-    def _keep(self, record: RunRecord, claims: Claims) -> None:
-        self._store.finish(record, self._rounds.keys[record.spec.id])
-        claims.release([record.spec.id])
-        self._records[record.spec.id] = record
-        self._watch.finished(record)
+    def _keep(self, records: Sequence[RunRecord], claims: Claims) -> None:
+        """What came of a task: all of it was there at once, and one transaction is one wait for the disk."""
+        self._store.finish_all([(record, self._rounds.keys[record.spec.id]) for record in records])
+        claims.release([record.spec.id for record in records])
+        for record in records:
+            self._records[record.spec.id] = record
+            self._watch.finished(record)
 
 
 def _tasks(legs: Sequence[Leg], todo: set[str], rounds: Rounds, store: Store, where: Surroundings) -> list[Task]:

@@ -172,6 +172,18 @@ def test_racing_claims_never_meet(where: str) -> None:
     assert len(taken) == len(set(taken)) == 200
 
 
+def test_claimed_at_once_with_another_each_run_is_ones_alone(stores: tuple[Store, Store]) -> None:
+    """The other's rows came between our look and our claim: what they leave is ours."""
+    with Claims(stores[1]) as theirs:
+        assert theirs.take([IDS[1], IDS[4]]) == {IDS[1], IDS[4]}
+        row = {"owner": "ours", "host": platform.node(), "pid": os.getpid(), "expires": 1e12}
+        wanted = [{"run_id": run_id, **row} for run_id in IDS]
+        taken = stores[0].transact(lambda connection: module._insert(connection, wanted))
+        assert taken == {IDS[0], IDS[2], IDS[3]}
+        assert {each.run_id for each in rows(stores[1]) if each.owner == "ours"} == taken
+        assert theirs.take([]) == set()
+
+
 def test_a_killed_owner_leaves_what_is_free_at_once(where: str) -> None:
     racer = subprocess.Popen(
         [sys.executable, "-c", RACER, where], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

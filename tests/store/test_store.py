@@ -113,6 +113,44 @@ def test_what_ended_better_is_kept(store: Store, old: Status, new: Status, kept:
     assert store.get(spec().id).step == (7 if kept else 3)
 
 
+ENDS = [
+    (0, Status.COMPLETED, 1.0, "a"),
+    (1, Status.PRUNED, 2.0, "a"),
+    (2, Status.INTERRUPTED, None, "a"),
+    (0, Status.FAILED, None, "b"),  # of these the first is kept
+    (1, Status.COMPLETED, 3.0, "b"),
+    (2, Status.DIVERGED, None, "b"),
+    (0, Status.COMPLETED, 4.0, "a"),
+    (3, Status.COMPLETED, 5.0, None),
+]
+
+
+def test_storing_many_at_once_is_storing_one_after_the_other(store: Store, tmp_path: Path) -> None:
+    ends = [
+        (record(spec(seed), status, *([] if value is None else [score(value=value)]), step=place), key)
+        for place, (seed, status, value, key) in enumerate(ENDS)
+    ]
+    ends += [(record(spec(seed), Status.COMPLETED, score(value=float(seed))), "a") for seed in range(10, 2000)]
+    store.finish_all(ends)
+    with Store(tmp_path / "other.db") as other:
+        for end in ends[: len(ENDS)]:
+            other.finish(*end)
+        mixed = [spec(seed).id for seed in range(4)]
+        assert list(store.records(mixed)) == list(other.records(mixed))
+        for key in ("a", "b"):
+            assert store.done(dict.fromkeys(mixed, key)) == other.done(dict.fromkeys(mixed, key))
+    assert store.get(spec(0).id).scores[0].value == 4
+    assert len(store.statuses()) == 4 + 1990
+    assert len(store.done({spec(seed).id: "a" for seed in range(10, 2000)})) == 1990
+    store.finish_all([])
+
+
+def test_of_many_at_once_all_are_stored_or_none(store: Store) -> None:
+    with pytest.raises(StoreError):  # a score twice
+        store.finish_all([(record(spec(0)), "key"), (record(spec(1), Status.COMPLETED, score(), score()), "key")])
+    assert store.statuses() == {}
+
+
 def test_a_failed_rescoring_leaves_the_scores(store: Store) -> None:
     store.finish(record(spec(), Status.COMPLETED, score()), "k1")
     store.finish(record(spec(), Status.FAILED, error="no weights"), "k2")

@@ -57,8 +57,8 @@ def tasks(spec: SweepSpec, folder: Path, load: tuple[Path, ...] = ()) -> list[Ta
 
 def test_inline_and_processes_give_the_same_numbers(tmp_path: Path) -> None:
     spec = sweep()
-    inline = {r.spec.id: r.scores for r in Inline().map(tasks(spec, tmp_path / "a"), Board(3))}
-    processes = {r.spec.id: r.scores for r in Processes(2).map(tasks(spec, tmp_path / "b"), Board(3))}
+    inline = {r.spec.id: r.scores for (r,) in Inline().map(tasks(spec, tmp_path / "a"), Board(3))}
+    processes = {r.spec.id: r.scores for (r,) in Processes(2).map(tasks(spec, tmp_path / "b"), Board(3))}
     assert inline == processes
     assert len(inline) == 3
 
@@ -80,7 +80,8 @@ def test_failures_are_results_and_the_sweep_goes_on(tmp_path: Path, bad: Path) -
 
 @pytest.mark.slow
 def test_a_run_that_kills_its_worker_is_failed_and_the_others_finish(tmp_path: Path, bad: Path) -> None:
-    records = list(Processes(2).map(tasks(sweep(variants=["dies", "ns"], seeds=1), tmp_path, (bad,)), Board(3)))
+    performed = Processes(2).map(tasks(sweep(variants=["dies", "ns"], seeds=1), tmp_path, (bad,)), Board(3))
+    records = [record for (record,) in performed]
     ends = {record.spec.variant: record.status for record in records}
     assert ends == {"real": Status.COMPLETED, "dies": Status.FAILED, "ns": Status.COMPLETED}
     error = next(record.error for record in records if record.spec.variant == "dies")
