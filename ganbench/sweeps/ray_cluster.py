@@ -15,7 +15,7 @@ from ganbench.sweeps.devices import cores
 NAMES = {"num_cpus": "CPU", "num_gpus": "GPU"}
 """Ray's names of what a run takes, and of what a machine has."""
 
-TOKEN = "where it wants a token, as one of `ray start` does: set RAY_AUTH_MODE=token, with the token in ~/.ray/auth_token"
+TOKEN = "where it wants a token, as one of `ray start` does: set RAY_AUTH_MODE=token, the token in ~/.ray/auth_token"
 """What to do about a cluster that only says that it does not answer."""
 
 

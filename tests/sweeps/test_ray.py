@@ -199,5 +199,5 @@ def test_a_cluster_that_wants_a_token_is_told_of(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(SpecError, match=r"cluster at head:6379 \(where it wants a token.*set RAY_AUTH_MODE=token"):
         ray_cluster._join(Silent, "head:6379")
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
-    with pytest.raises(SpecError, match="cluster at head:6379$"):
+    with pytest.raises(SpecError, match=r"cluster at head:6379$"):
         ray_cluster._join(Silent, "head:6379")
