@@ -16,8 +16,16 @@ class Board:
 
     def __init__(self, n: int) -> None:
         context = multiprocessing.get_context("spawn")
+        self._n = n
         self._steps = context.RawArray("q", [NOT_STARTED] * n)
         self._stop = context.RawValue("b", 0)
+
+    def wiped(self, n: int) -> Board:
+        """A board for `n` other tasks: this one, which workers know, or where it is too small one twice as large."""
+        board = self if n <= len(self._steps) else Board(2 * n)
+        board._n = n
+        board._steps[:n] = [NOT_STARTED] * n
+        return board
 
     def pulse(self, task: int) -> TaskPulse:
         """What the task's loop beats."""
@@ -32,7 +40,7 @@ class Board:
         return int(self._steps[task])
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self._steps)
+        return iter(self._steps[: self._n])
 
     def ask_to_stop(self) -> None:
         """Ask every running task to save its state and end, and no other to start."""

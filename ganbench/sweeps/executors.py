@@ -10,17 +10,22 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from typing import Protocol
+from typing import Protocol, Self
 
 from ganbench.errors import SpecError, UnknownNameError
 from ganbench.spec import EXECUTORS, RunRecord, Status
 from ganbench.sweeps.board import NOT_STARTED, Board
+from ganbench.sweeps.devices import cores
 from ganbench.sweeps.ray_executor import Ray
 from ganbench.sweeps.task import Task, perform
 
 
 class Executor(Protocol):
-    """A way to perform tasks."""
+    """A way to perform a sweep's tasks: what it starts with the first ones lasts to the end of the block."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *error: object) -> None: ...
 
     def map(self, tasks: Sequence[Task], board: Board) -> Iterator[list[RunRecord]]:
         """Perform every task, beating its line of the board; once the board asks to stop, start no more."""
@@ -29,6 +34,12 @@ class Executor(Protocol):
 
 class Inline:
     """In this process, one after the other."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        return
 
     def map(self, tasks: Sequence[Task], board: Board) -> Iterator[list[RunRecord]]:
         """See Executor."""
@@ -44,6 +55,14 @@ class Processes:
 
     def __init__(self, workers: int) -> None:
         self._workers = workers
+        self._pool: ProcessPoolExecutor | None = None
+        self._known: Board | None = None  # to the pool's workers
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._close()
 
     def map(self, tasks: Sequence[Task], board: Board) -> Iterator[list[RunRecord]]:
         """See Executor."""
@@ -74,16 +93,28 @@ class Processes:
 
     def _until_broken(self, waiting: dict[int, Task], board: Board) -> Iterator[list[RunRecord]]:
         """Perform what waits until all is done or a worker dies; what is done is taken out of `waiting`."""
-        context = multiprocessing.get_context("spawn")
-        workers = min(self._workers, len(waiting))
-        with ProcessPoolExecutor(workers, mp_context=context, initializer=_enter, initargs=(board,)) as pool:
-            try:
-                futures = {pool.submit(_work, index, task): index for index, task in waiting.items()}
-                yield from _collect(futures, waiting)
-            except BrokenProcessPool:
-                return
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+        pool = self._opened(board)
+        try:
+            futures = {pool.submit(_work, index, task): index for index, task in waiting.items()}
+            yield from _collect(futures, waiting)
+        except BrokenProcessPool:
+            self._close()
+
+    def _opened(self, board: Board) -> ProcessPoolExecutor:
+        """The workers, started as tasks need them, who know this board."""
+        if self._known is not board:
+            self._close()
+        if self._pool is None:
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self._workers, context, initializer=_enter, initargs=(board,))
+            self._known = board
+        return self._pool
+
+    def _close(self) -> None:
+        """Let the workers end what they do, and go."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+        self._pool = self._known = None
 
 
 def _collect(
@@ -130,12 +161,15 @@ def _crashed(task: Task) -> RunRecord:
     )
 
 
-def executor(name: str, workers: int, address: str | None = None) -> Executor:
-    """The executor of that name; `address` is that of a running Ray cluster."""
+def executor(name: str, workers: int | None, address: str | None = None) -> Executor:
+    """The executor of that name, of so many workers at most (None: one a core; on Ray as many as there is room for).
+
+    `address` is that of a running Ray cluster.
+    """
     if name not in EXECUTORS:
         raise UnknownNameError("executor", name, EXECUTORS)
     if name == "ray":
         return Ray(workers, address)
     if address is not None:
         raise SpecError(f"an address is that of a Ray cluster, executor {name!r} has none: use --executor ray")
-    return Inline() if name == "inline" else Processes(workers)
+    return Inline() if name == "inline" else Processes(workers or cores())

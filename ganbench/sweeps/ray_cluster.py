@@ -20,11 +20,11 @@ TOKEN = "where it wants a token, as one of `ray start` does: set RAY_AUTH_MODE=t
 
 
 @contextlib.contextmanager
-def connected(address: str | None, wanted: Sequence[Mapping[str, float]]) -> Iterator[Any]:
+def connected(address: str | None) -> Iterator[Any]:
     """The ray module, joined to the cluster at `address` or to one of its own, which ends with the block.
 
-    A cluster that this process has joined before is used and left as it is. SpecError where Ray is missing, where no
-    cluster answers, or where no machine of it is large enough for one of the resources `wanted`.
+    A cluster that this process has joined before is used and left as it is. SpecError where Ray is missing, or where no
+    cluster answers.
     """
     with _own_signals():
         ray = _imported()
@@ -32,7 +32,6 @@ def connected(address: str | None, wanted: Sequence[Mapping[str, float]]) -> Ite
         if ours:
             _join(ray, address)
     try:
-        _check(ray.nodes(), wanted)
         yield ray
     finally:
         if ours:
@@ -60,8 +59,8 @@ def _join(ray: Any, address: str | None) -> None:
         raise SpecError(f"cannot join the Ray cluster {address or 'of this machine'}: {reason}{hint}") from None
 
 
-def _check(nodes: Sequence[Mapping[str, Any]], wanted: Sequence[Mapping[str, float]]) -> None:
-    """A run that fits nowhere would wait for ever."""
+def check(nodes: Sequence[Mapping[str, Any]], wanted: Sequence[Mapping[str, float]]) -> None:
+    """SpecError where no machine is large enough for one of the resources `wanted`: such a run would wait for ever."""
     for each in wanted:
         need = {NAMES[key]: amount for key, amount in each.items()}
         if not any(node["Alive"] and _fits(need, node["Resources"]) for node in nodes):

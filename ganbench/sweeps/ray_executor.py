@@ -6,19 +6,20 @@ there on another; where they do not, it starts over and comes to the same number
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from ganbench.errors import SpecError
 from ganbench.spec import RunRecord, Status
 from ganbench.sweeps.board import NOT_STARTED, Board
 from ganbench.sweeps.desk import Desk, DeskPulse
 from ganbench.sweeps.devices import RUNS_PER_GPU, devices
-from ganbench.sweeps.ray_cluster import connected
+from ganbench.sweeps.ray_cluster import check, connected
 from ganbench.sweeps.task import Task, perform
 
 TRIES = 3
@@ -28,15 +29,26 @@ LOOK = 0.25
 
 
 class Ray:
-    """On the Ray cluster at `address`, or one of this machine for the sweep alone: at most `workers` runs at once."""
+    """On the Ray cluster at `address`, or one of this machine for the sweep alone: at most `workers` tasks at once."""
 
-    def __init__(self, workers: int, address: str | None = None) -> None:
+    def __init__(self, workers: int | None, address: str | None = None) -> None:
         self._workers, self._address = workers, address
+        self._joined = contextlib.ExitStack()
+        self._ray: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._ray = None
+        self._joined.close()
 
     def map(self, tasks: Sequence[Task], board: Board) -> Iterator[list[RunRecord]]:
         """See Executor. A run whose worker or machine is lost is begun again, TRIES times in all."""
-        with connected(self._address, [_resources(task) for task in tasks]) as ray:
-            yield from _Flight(ray, tasks, board, self._workers).records()
+        if self._ray is None:
+            self._ray = self._joined.enter_context(connected(self._address))
+        check(self._ray.nodes(), [_resources(task) for task in tasks])
+        yield from _Flight(self._ray, tasks, board, self._workers or len(tasks)).records()
 
 
 def ray_places(device: str, address: str | None) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Self
 
 from ganbench.data import find
 from ganbench.registry import load_file
@@ -19,13 +20,16 @@ from ganbench.store.claims import Claims
 from ganbench.sweeps.board import Board
 from ganbench.sweeps.cohorts import cohorts
 from ganbench.sweeps.devices import RUNS_PER_GPU, cores, devices
-from ganbench.sweeps.executors import executor
+from ganbench.sweeps.executors import Executor, executor
 from ganbench.sweeps.expand import cost
 from ganbench.sweeps.halving import Leg
 from ganbench.sweeps.ray_executor import ray_places
 from ganbench.sweeps.rounds import Rounds
 from ganbench.sweeps.task import Task
 from ganbench.sweeps.watch import Watch, Watches
+
+FIRST_TASKS = 256
+"""Tasks for which the first board of a sweep has room; more take a larger one, and workers who know it."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +76,7 @@ def run_sweep(spec: SweepSpec, store: Store, where: Surroundings, watch: Watch |
     watch = watch or Watches()
     store.note = watch.note
     rounds = Rounds(spec, store, where.root)
-    sweep = _Sweep(rounds, store, where, watch)
-    with Claims(store) as claims:
+    with Claims(store) as claims, _Sweep(rounds, store, where, watch) as sweep:
         while not sweep.stopped and (legs := rounds.next()):
             sweep.perform(legs, claims)
         if sweep.stopped:
@@ -89,6 +92,15 @@ class _Sweep:
         self.stopped = False
         self._run_ids: dict[str, None] = {}  # in order
         self._records: dict[str, RunRecord] = {}  # what came last, by run
+        self._lasting = contextlib.ExitStack()
+        self._executor: Executor | None = None
+        self._board = Board(FIRST_TASKS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._lasting.close()
 
     def want(self, legs: Sequence[Leg]) -> None:
         """Note that these are part of the sweep."""
@@ -100,14 +112,20 @@ class _Sweep:
         wanted = [leg.run.id for leg in legs]
         for ids in claims.rounds(lambda: self._left(wanted)):
             tasks = _tasks(legs, ids, self._rounds, self._store, self._where)
-            board = Board(len(tasks))
-            performed = executor(self._where.executor, _workers(self._where, legs), self._where.address).map
+            board = self._board = self._board.wiped(len(tasks))
             with _told(self._watch, tasks, board, len(self._run_ids) - len(ids)), _stop_on_signals(board):
-                for records in performed(tasks, board):
+                for records in self._opened(legs).map(tasks, board):
                     self._keep(records, claims)
             if board.stopping:
                 self.stopped = True
                 return
+
+    def _opened(self, legs: Sequence[Leg]) -> Executor:
+        """What performs tasks: the same for all rounds, for workers take seconds to start."""
+        if self._executor is None:
+            found = executor(self._where.executor, _most_workers(self._where, legs), self._where.address)
+            self._executor = self._lasting.enter_context(found)
+        return self._executor
 
     def outcome(self) -> Outcome:
         """What was done: runs that others did count as done before."""
@@ -143,7 +161,7 @@ def _tasks(legs: Sequence[Leg], todo: set[str], rounds: Rounds, store: Store, wh
         dataset.prepare(where.root)
     places = ray_places(where.device, where.address) if where.executor == "ray" else devices(where.device)
     threads = _threads(where, rounds.first_size)
-    together = cohorts(legs, where.cohort, places[0], cores() if where.executor == "ray" else _workers(where, legs))
+    together = cohorts(legs, where.cohort, places[0], _workers(where, legs))
     left = [part for cohort in together if (part := tuple(leg for leg in cohort if leg.run.id in todo))]
     return [
         Task(
@@ -163,17 +181,22 @@ def _tasks(legs: Sequence[Leg], todo: set[str], rounds: Rounds, store: Store, wh
     ]
 
 
-def _workers(where: Surroundings, legs: Sequence[Leg]) -> int:
-    if where.workers is not None:
+def _most_workers(where: Surroundings, legs: Sequence[Leg]) -> int | None:
+    """Tasks at once; on Ray None, as many as the cluster takes."""
+    if where.workers is not None or where.executor == "ray":
         return where.workers
     if where.executor == "inline":
         return 1
-    if where.executor == "ray":
-        return len(legs)  # as many at once as the cluster takes
     if devices(where.device)[0].startswith("cuda"):
         small = all(find(name).kind == "points" for name in {leg.run.dataset for leg in legs})
         return len(devices(where.device)) * (RUNS_PER_GPU if small else 1)
-    return min(cores(), len(legs))
+    return cores()
+
+
+def _workers(where: Surroundings, legs: Sequence[Leg]) -> int:
+    """Among how many workers a round is spread."""
+    most = cores() if where.executor == "ray" else _most_workers(where, legs) or cores()
+    return most if where.workers else min(most, len(legs))
 
 
 def _threads(where: Surroundings, sweep_size: int) -> int:

@@ -164,5 +164,6 @@ def test_an_error_of_scoring_is_one_runs_own(tmp_path: Path, monkeypatch: pytest
 def test_runs_that_kill_their_worker_are_failed_one_by_one(tmp_path: Path, own: Path) -> None:
     specs = expand(sweep(variants=["dies-together"], seeds=2))[1:]
     task = Task(tuple(specs), sweep().scoring, tmp_path, threads=1, load=(own,))
-    records = [record for (record,) in Processes(1).map([task], Board(1))]
+    with Processes(1) as pool:
+        records = [record for (record,) in pool.map([task], Board(1))]
     assert [(record.spec.seed, record.status) for record in records] == [(0, Status.FAILED), (1, Status.FAILED)]

@@ -12,7 +12,7 @@ from ganbench.errors import UnknownNameError
 from ganbench.registry import load_file
 from ganbench.spec import Scoring, Status, SweepSpec
 from ganbench.store import Store
-from ganbench.sweeps.board import Board
+from ganbench.sweeps.board import NOT_STARTED, Board
 from ganbench.sweeps.executors import Inline, Processes, executor
 from ganbench.sweeps.expand import expand
 from ganbench.sweeps.sweep import Surroundings, run_sweep
@@ -58,7 +58,8 @@ def tasks(spec: SweepSpec, folder: Path, load: tuple[Path, ...] = ()) -> list[Ta
 def test_inline_and_processes_give_the_same_numbers(tmp_path: Path) -> None:
     spec = sweep()
     inline = {r.spec.id: r.scores for (r,) in Inline().map(tasks(spec, tmp_path / "a"), Board(3))}
-    processes = {r.spec.id: r.scores for (r,) in Processes(2).map(tasks(spec, tmp_path / "b"), Board(3))}
+    with Processes(2) as pool:
+        processes = {r.spec.id: r.scores for (r,) in pool.map(tasks(spec, tmp_path / "b"), Board(3))}
     assert inline == processes
     assert len(inline) == 3
 
@@ -80,8 +81,9 @@ def test_failures_are_results_and_the_sweep_goes_on(tmp_path: Path, bad: Path) -
 
 @pytest.mark.slow
 def test_a_run_that_kills_its_worker_is_failed_and_the_others_finish(tmp_path: Path, bad: Path) -> None:
-    performed = Processes(2).map(tasks(sweep(variants=["dies", "ns"], seeds=1), tmp_path, (bad,)), Board(3))
-    records = [record for (record,) in performed]
+    given = tasks(sweep(variants=["dies", "ns"], seeds=1), tmp_path, (bad,))
+    with Processes(2) as pool:
+        records = [record for (record,) in pool.map(given, Board(3))]
     ends = {record.spec.variant: record.status for record in records}
     assert ends == {"real": Status.COMPLETED, "dies": Status.FAILED, "ns": Status.COMPLETED}
     error = next(record.error for record in records if record.spec.variant == "dies")
@@ -92,7 +94,48 @@ def test_a_board_that_asks_to_stop_stops_every_executor(tmp_path: Path) -> None:
     board = Board(3)
     board.ask_to_stop()
     assert list(Inline().map(tasks(sweep(), tmp_path), board)) == []
-    assert list(Processes(2).map(tasks(sweep(), tmp_path), board)) == []
+    with Processes(2) as pool:
+        assert list(pool.map(tasks(sweep(), tmp_path), board)) == []
+
+
+def test_a_board_is_wiped_for_other_tasks_and_grows() -> None:
+    board = Board(3)
+    board.set(2, 7)
+    assert board.wiped(2) is board
+    assert list(board) == [NOT_STARTED] * 2
+    assert board.wiped(3) is board
+    assert list(board) == [NOT_STARTED] * 3
+    larger = board.wiped(4)
+    assert larger is not board
+    assert list(larger) == [NOT_STARTED] * 4
+    assert larger.wiped(8) is larger
+
+
+@pytest.mark.slow
+def test_workers_last_from_round_to_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three batches and their rungs by one worker; and where a round has more tasks than the board, by another."""
+    settings = {**sweep().set, "lr": {"low": 1e-4, "high": 1e-2, "log": True}}
+    spec = sweep(seeds=1, set=settings, sampler="tpe", trials=6, batch=2, halving=2, rungs=1)
+    with Store(tmp_path / "s.db") as store:
+        whole = run_sweep(spec, store, Surroundings("cpu", "process", workers=1, cohort=1))
+        assert len({record.provenance["pid"] for record in whole.records}) == 1
+    monkeypatch.setattr("ganbench.sweeps.sweep.FIRST_TASKS", 1)
+    with Store(tmp_path / "t.db") as store:
+        again = run_sweep(spec, store, Surroundings("cpu", "process", workers=1, cohort=1))
+    assert [record.status for record in again.records] == [record.status for record in whole.records]
+    assert [record.scores for record in again.records] == [record.scores for record in whole.records]
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_between_rounds_is_replaced(tmp_path: Path) -> None:
+    board = Board(3)
+    given = tasks(sweep(), tmp_path)
+    with Processes(1) as pool:
+        ((first,),) = pool.map(given[1:2], board.wiped(1))
+        os.kill(first.provenance["pid"], signal.SIGKILL)
+        ((second,),) = pool.map(given[2:3], board.wiped(1))
+    assert second.status is Status.COMPLETED
+    assert second.provenance["pid"] != first.provenance["pid"]
 
 
 def test_signals_stop_a_sweep_in_this_process(tmp_path: Path) -> None:
