@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ganbench.cli.table import aligned
 from ganbench.errors import nearest
 from ganbench.registry import load_file
 from ganbench.spec import EXECUTORS, SAMPLERS
@@ -116,13 +117,7 @@ def _rows_of_parts(kind: str) -> list[dict[str, str]]:
 
 
 def _table(rows: list[dict[str, str]]) -> str:
-    """Columns as wide as what they hold, papers by their short names."""
+    """Papers by their short names."""
     if not rows:
         return "(none)"
-    rows = [{key: short(value) if key == "paper" else value for key, value in row.items()} for row in rows]
-    columns = list(rows[0])
-    widths = [max(len(column), *(len(row[column]) for row in rows)) for column in columns]
-    lines = [[column.upper() for column in columns], *([row[column] for column in columns] for row in rows)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
+    return aligned([{key: short(value) if key == "paper" else value for key, value in row.items()} for row in rows])

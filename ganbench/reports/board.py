@@ -15,14 +15,11 @@ import pandas as pd
 
 from ganbench.errors import UnknownNameError
 from ganbench.reports import names, selection, statistics
-from ganbench.reports.names import Direction, DirectionOf
+from ganbench.reports.names import REAL, Direction, DirectionOf, Track
 from ganbench.reports.selection import Chosen
 from ganbench.spec import Status
 from ganbench.store import Store
 from ganbench.store.tables import RunRow, ScoreRow
-
-REAL = "real"
-"""The reserved variant whose samples are training data: listed first, never ranked."""
 
 TYPES = {
     "rank": "Int64",
@@ -123,14 +120,6 @@ def _check(kind: str, asked: list[str] | None, known: set[str]) -> None:
             raise UnknownNameError(f"{kind} of this store", name, known)
 
 
-class _Track(NamedTuple):
-    """A metric as it was measured."""
-
-    metric: str
-    protocol: str
-    version: int
-
-
 class _Family(NamedTuple):
     """Whose configurations compete for one row."""
 
@@ -187,7 +176,7 @@ class Entry(NamedTuple):
     """
 
     family: _Family
-    track: _Track
+    track: Track
     configurations: list[Configuration]
     chosen: Chosen | None = None
 
@@ -213,14 +202,14 @@ class _Results:
     def __init__(self, runs: Sequence[RunRow], scores: Sequence[ScoreRow], direction: DirectionOf) -> None:
         self._direction = direction
         self._groups: dict[_Family, dict[str, list[RunRow]]] = defaultdict(lambda: defaultdict(list))
-        self._scores: dict[tuple[str, _Track], ScoreRow] = {}
-        self._tracks: dict[tuple[str, str], set[_Track]] = defaultdict(set)
+        self._scores: dict[tuple[str, Track], ScoreRow] = {}
+        self._tracks: dict[tuple[str, str], set[Track]] = defaultdict(set)
         for run in runs:
             if run.status is not Status.INTERRUPTED:
                 self._groups[_family(run)][run.group].append(run)
         of_run = {run.id: _family(run)[:2] for run in runs}
         for score in scores:
-            track = _Track(score.metric, score.protocol, score.version)
+            track = Track(score.metric, score.protocol, score.version)
             self._scores[score.run_id, track] = score
             self._tracks[of_run[score.run_id]].add(track)
         self._selecting = {
@@ -250,7 +239,7 @@ class _Results:
                 found[track.metric] = len(tried), Chosen(compared, selection.named(track.metric, track.protocol))
         return {metric: chosen for metric, (_, chosen) in found.items()}
 
-    def _configuration(self, runs: list[RunRow], track: _Track) -> Configuration:
+    def _configuration(self, runs: list[RunRow], track: Track) -> Configuration:
         found = ((run.id, self._scores.get((run.id, track))) for run in runs)
         return Configuration(runs, {run_id: score for run_id, score in found if score is not None})
 

@@ -11,8 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ganbench.reports import names, selection, statistics
-from ganbench.reports.board import REAL, TRACK, Entry, Names, entries, ordered
-from ganbench.reports.names import DirectionOf
+from ganbench.reports.board import TRACK, Entry, Names, entries, ordered
+from ganbench.reports.names import REAL, DirectionOf
 from ganbench.store import Store
 
 COLUMNS = (

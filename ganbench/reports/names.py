@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Direction = Literal["higher", "lower"] | float
 DirectionOf = Callable[[str], Direction]
+
+REAL = "real"
+"""The reserved variant whose samples are training data: listed first, never ranked."""
+
+
+class Track(NamedTuple):
+    """A metric as it was measured."""
+
+    metric: str
+    protocol: str
+    version: int
+
 
 HIGHER = frozenset(
     {

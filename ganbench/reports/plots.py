@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from ganbench.reports import names
-from ganbench.reports.board import REAL, TRACK, Row, records
+from ganbench.reports.board import TRACK, Row, records
 from ganbench.reports.formats import heads, track_of
 from ganbench.store.artifacts import atomic_write
 
@@ -148,9 +148,9 @@ def _arrow(better: names.Direction) -> str:
 
 
 def _panel(axes: Axes, rows: Sequence[Row], title: str) -> None:
-    competing = [row for row in rows if row["variant"] != REAL]
+    competing = [row for row in rows if row["variant"] != names.REAL]
     for row in rows:
-        if row["variant"] == REAL:
+        if row["variant"] == names.REAL:
             axes.axvline(row["mean"], color=QUIET, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
     for place, row in enumerate(competing):
         colour = COLOURS[0] if row["rank"] is not pd.NA and row["rank"] == 1 else INK

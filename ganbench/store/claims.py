@@ -13,9 +13,9 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, inspect, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ganbench.errors import StoreError
@@ -30,6 +30,27 @@ LOOK = 1.0
 """Seconds between two looks at what others train."""
 _HERE: set[str] = set()
 """Owners in this process that have not ended."""
+
+
+class Held(NamedTuple):
+    """A run that a living sweep trains, or is to train, and where that sweep is."""
+
+    run_id: str
+    host: str
+    pid: int
+
+
+def held(store: Store) -> list[Held]:
+    """All that is claimed now, by id."""
+
+    def read(connection: Connection) -> list[Held]:
+        if not inspect(connection).has_table(claims.name):  # a store of schema 1, which is read as it is
+            return []
+        now = _now(connection)
+        rows = connection.execute(select(claims).order_by(claims.c.run_id)).all()
+        return [Held(row.run_id, row.host, row.pid) for row in rows if not _free(row, now)]
+
+    return store.transact(read, writing=False)
 
 
 class Claims:

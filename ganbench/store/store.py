@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Connection, Select, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Select, Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from ganbench.errors import StoreError, UnknownNameError
@@ -120,15 +120,23 @@ class Store:
         self.transact(put)
 
     def get(self, run_id: str) -> RunRecord:
-        """The run whose id begins with `run_id`; UnknownNameError where none does, StoreError where several do."""
+        """The run whose id begins with `run_id`; errors as of `find`."""
+        return next(self.records([self.find(run_id)]))
+
+    def find(self, run_id: str, others: Collection[str] = ()) -> str:
+        """The id that begins with `run_id`, of a run of the store or among `others`; UnknownNameError where none does,
+        StoreError where several do.
+        """
+        start = run_id.lower()
         with self._reading() as connection:
-            query = select(runs.c.id).where(runs.c.id.startswith(run_id.lower(), autoescape=True)).order_by(runs.c.id)
-            found = list(connection.scalars(query.limit(5)))
+            query = select(runs.c.id).where(runs.c.id.startswith(start, autoescape=True)).order_by(runs.c.id)
+            stored: list[str] = list(connection.scalars(query.limit(5)))
+            found = sorted({*stored, *(other for other in others if other.startswith(start))})
             if not found:
-                raise _unknown(run_id, list(connection.scalars(select(runs.c.id))))
+                raise _unknown(run_id, [*connection.scalars(select(runs.c.id)), *others])
         if len(found) > 1:
-            raise StoreError(f"run id {run_id!r} is ambiguous: give more of it, as in {', '.join(found)}")
-        return next(self.records(found))
+            raise StoreError(f"run id {run_id!r} is ambiguous: give more of it, as in {', '.join(found[:5])}")
+        return found[0]
 
     def records(self, run_ids: Collection[str] | None = None) -> Iterator[RunRecord]:
         """The records of those runs, or of all, in the order of their ids."""
@@ -160,6 +168,14 @@ class Store:
         columns = {"dataset": runs.c.dataset, "variant": runs.c.variant, "metric": scores.c.metric}
         with self._reading() as connection:
             return {kind: set(connection.scalars(select(column).distinct())) for kind, column in columns.items()}
+
+    def last_finished(self) -> datetime | None:
+        """When the last run came to an end; None where none has yet."""
+        query = select(func.max(runs.c.finished_at)).where(runs.c.status != Status.INTERRUPTED.value)
+        with self._reading() as connection:
+            found: datetime | None = connection.scalar(query)
+        # SQLite keeps no zone: what was written is UTC
+        return found.replace(tzinfo=UTC) if found is not None and found.tzinfo is None else found
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[Connection]:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from ganbench.training.state import RunState
 
 CHECKPOINT = "checkpoint.safetensors"
+COHORTS = "cohorts"
+"""The folder, among the runs' own, of checkpoints of runs that train together."""
 GRID = "samples.png"
 CURVES = "curves.png"
 EVENTS = "events"
@@ -71,7 +73,7 @@ class Task:
     @property
     def together(self) -> Path:
         """Where the runs are kept while they train together."""
-        return self.artifacts / "cohorts" / f"{digest([spec.id for spec in self.specs])}.safetensors"
+        return self.artifacts / COHORTS / f"{digest([spec.id for spec in self.specs])}.safetensors"
 
     def folder(self, spec: RunSpec) -> Path:
         """Where a run's artifacts lie."""

@@ -1,1 +1,1 @@
-"""Training: the one loop, and what goes into and comes out of it. `settings` is the only part free of torch."""
+"""Training: the one loop, what goes into it and comes out. Free of torch are `settings` and `checkpoint.facts`."""

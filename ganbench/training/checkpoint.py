@@ -7,13 +7,14 @@ import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
 
 from ganbench.errors import RunError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
@@ -21,6 +22,8 @@ def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) ->
 
     RunError where it cannot be written (a full disk).
     """
+    from safetensors.torch import save_file
+
     temporary = path.with_suffix(f".{secrets.token_hex(4)}.tmp")  # two machines may write to one folder
     plain = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
     try:
@@ -42,7 +45,24 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            facts = json.loads((file.metadata() or {})["ganbench"])
-            return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118 - not a mapping
-    except (OSError, SafetensorError, KeyError, ValueError):
+            told = _told(file)
+            return {name: file.get_tensor(name) for name in file.keys()}, told  # noqa: SIM118 - not a mapping
+    except _UNREADABLE:
         return None
+
+
+def facts(path: Path) -> dict[str, Any] | None:
+    """The facts of a checkpoint alone, without torch; None where there is none that can be read."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return _told(file)
+    except _UNREADABLE:
+        return None
+
+
+_UNREADABLE = (OSError, SafetensorError, KeyError, ValueError)
+
+
+def _told(file: Any) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((file.metadata() or {})["ganbench"])
+    return found

@@ -17,7 +17,7 @@ from sqlalchemy import insert, select, update
 from ganbench.errors import StoreError
 from ganbench.store import Store
 from ganbench.store import claims as module
-from ganbench.store.claims import Claims
+from ganbench.store.claims import Claims, held
 from ganbench.store.tables import claims
 
 IDS = [f"{number:012x}" for number in range(5)]
@@ -85,6 +85,7 @@ def test_a_claim_is_free_when_it_expires_or_its_process_is_gone(
     with Claims(stores[0]) as ours, Claims(stores[1]) as theirs:
         ours.take(IDS)
         set_all(stores[0], **values)
+        assert len(held(stores[1])) == (0 if free else len(IDS))
         assert theirs.take(IDS) == (set(IDS) if free else set())
 
 
@@ -226,6 +227,7 @@ def test_a_store_of_schema_1_is_upgraded_where_it_lies(tmp_path: Path) -> None:
     raw.close()
     with Store.open_existing(tmp_path / "s.db") as reader:
         assert reader.get(run.spec.id) == run  # read as it is
+        assert held(reader) == []
     with Store(tmp_path / "s.db") as store, Claims(store) as ours:
         assert store.done({run.spec.id: "key"}) == {run.spec.id}
         assert ours.take(IDS) == set(IDS)
@@ -239,6 +241,7 @@ def test_a_claim_says_who_holds_it(stores: tuple[Store, Store]) -> None:
         ours.take(IDS[:1])
         (row,) = rows(stores[1])
         assert (row.run_id, row.host, row.pid) == (IDS[0], platform.node(), os.getpid())
+        assert held(stores[1]) == [(IDS[0], platform.node(), os.getpid())]
         with pytest.raises(StoreError):  # the database itself takes no second one
             stores[1].transact(
                 lambda connection: connection.execute(insert(claims).values(**row._asdict())), patient=False

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -205,6 +206,30 @@ def test_get_takes_the_beginning_of_an_id(store: Store) -> None:
     assert len(str(unknown.value)) < 200  # not all ids
     with pytest.raises(UnknownNameError):
         store.get("%")
+
+
+def test_an_id_is_found_among_others_too(store: Store) -> None:
+    """Those that are claimed and not stored yet."""
+    store.finish(record(spec()))
+    mine = spec().id
+    other = mine[:5] + "x" * 7
+    assert store.find(mine[:5]) == store.find(mine[:5], [mine]) == mine
+    assert store.find(other[:6].upper(), [other]) == other
+    with pytest.raises(StoreError, match=f"{mine}, {other}"):
+        store.find(mine[:5], [other])
+    with pytest.raises(UnknownNameError, match=f"{mine}, {other}"):
+        store.find("zzz", [other])
+
+
+def test_the_last_end_is_the_latest_that_is_one(store: Store) -> None:
+    assert store.last_finished() is None
+    store.finish(record(spec(0), Status.INTERRUPTED))
+    assert store.last_finished() is None
+    before = datetime.now(UTC)
+    store.finish(record(spec(1), Status.FAILED))
+    last = store.last_finished()
+    assert last is not None
+    assert before <= last <= datetime.now(UTC)
 
 
 def test_get_in_an_empty_store_says_so(store: Store) -> None:
