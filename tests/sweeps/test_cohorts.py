@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from ganbench.errors import SpecError
 from ganbench.registry import load_file
 from ganbench.spec import RunSpec, Status, SweepSpec
 from ganbench.store import Store
+from ganbench.store.store import End
 from ganbench.sweeps.board import Board
 from ganbench.sweeps.cohorts import LARGEST, cohorts, size
 from ganbench.sweeps.executors import Processes
@@ -158,6 +160,21 @@ def test_an_error_of_scoring_is_one_runs_own(tmp_path: Path, monkeypatch: pytest
         outcome = run_sweep(sweep(), store, Surroundings("cpu", "inline", cohort=4))
         failed = [record for record in outcome.records if record.status is Status.FAILED]
         assert [(record.spec.seed, record.error) for record in failed] == [(1, "ValueError: not this one")]
+
+
+def test_what_came_of_a_cohort_is_stored_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wait for the disk a run would be most of what a sweep of small runs costs."""
+    stored: list[int] = []
+    finish_all = Store.finish_all
+
+    def counted(store: Store, ends: Sequence[End]) -> None:
+        stored.append(len(ends))
+        finish_all(store, ends)
+
+    monkeypatch.setattr(Store, "finish_all", counted)
+    with Store(tmp_path / "s.db") as store:
+        run_sweep(sweep(seeds=5), store, Surroundings("cpu", "inline", cohort=4))
+    assert sorted(stored) == [1, 1, 4]  # the row of real data, and five seeds
 
 
 @pytest.mark.slow
