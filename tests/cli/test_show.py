@@ -107,6 +107,14 @@ def test_of_two_protocols_the_one_of_most_scores_is_looked_at(store: Store) -> N
     assert f"best on ring: ns, kl 0.25, run {best.id} (lower is better; n_generated=100)" in show(store)
 
 
+def test_scores_that_choose_are_not_the_best(store: Store) -> None:
+    """A search has more of them than of those that it reports."""
+    for seed in range(3):
+        add(store, spec(seed=seed), Status.PRUNED, kl(0.001, use="selection", step=10))
+    best = add(store, spec(seed=3), Status.COMPLETED, kl(0.5))
+    assert f"best on ring: ns, kl 0.5, run {best.id} (lower is better; n_generated=100)" in show(store)
+
+
 def test_networks_are_told_apart_where_a_variant_has_several(store: Store) -> None:
     add(store, spec("ns"))
     add(store, spec("ns", network="residual"), Status.DIVERGED)
