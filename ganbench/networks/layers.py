@@ -189,7 +189,7 @@ def closeness(m: Tensor) -> Tensor:
 
 
 def one_hot(y: Tensor, classes: int) -> Tensor:
-    """Classes (n,) as float32 (n, classes). torch's own reads the largest class, which vmap cannot."""
+    """Classes (n,) as float32 (n, classes). torch's own reads classes, which waits for them and which vmap cannot."""
     return (y[:, None] == torch.arange(classes, device=y.device)).float()
 
 

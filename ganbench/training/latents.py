@@ -10,6 +10,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
+from ganbench.networks.layers import one_hot
+
 
 def latents(n: int, h: Mapping[str, Any], generator: Generator) -> Tensor:
     """z of shape (n, inputs) on the generator's device, from the prior that settings name.
@@ -23,7 +25,7 @@ def latents(n: int, h: Mapping[str, Any], generator: Generator) -> Tensor:
     codes = [_uniform((n, numbers), generator)]
     if classes:
         drawn = torch.randint(classes, (n,), generator=generator, device=generator.device)
-        codes.insert(0, F.one_hot(drawn, classes).float())
+        codes.insert(0, one_hot(drawn, classes))
     return torch.cat([z, *codes], 1)
 
 
