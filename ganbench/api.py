@@ -51,6 +51,7 @@ def sweep(
     data_root: str | Path | None = None,
     load: Iterable[str | Path] = (),
     checkpoint_every: int = 500,
+    compile_step: bool = False,
     log: str | Path | None = None,
     tensorboard: bool = False,
 ) -> Outcome:
@@ -94,9 +95,9 @@ def _surroundings(given: Mapping[str, Any]) -> Surroundings:
     from ganbench.sweeps.cohorts import size
     from ganbench.sweeps.sweep import Surroundings
 
-    same = {name: given[name] for name in ("device", "executor", "workers", "checkpoint_every", "address")}
+    same = ("device", "executor", "workers", "checkpoint_every", "address", "compile_step")
     return Surroundings(
-        **same,
+        **{name: given[name] for name in same},
         root=Path(given["data_root"]) if given["data_root"] else None,
         load=tuple(Path(path) for path in given["load"]),
         cohort=size(str(given["cohort"])),

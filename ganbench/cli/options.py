@@ -108,9 +108,10 @@ def weights(texts: tuple[str, ...]) -> dict[str, str]:
 
 
 def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--set, --checkpoint-every, --load."""
+    """--set, --checkpoint-every, --compile-step, --load."""
     for option in (
         load_option,
+        click.option("--compile-step", is_flag=True, help="Compile training steps: sooner done where runs are long."),
         click.option("--checkpoint-every", type=click.IntRange(1), default=500, show_default=True, metavar="STEPS"),
         click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting; may be repeated."),
     ):

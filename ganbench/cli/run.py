@@ -36,6 +36,7 @@ def command(
     steps: int | None,
     settings: tuple[str, ...],
     checkpoint_every: int,
+    compile_step: bool,
     load: tuple[Path, ...],
     device: str,
     store: str | None,
@@ -60,7 +61,7 @@ def command(
         "scoring": options.scoring(scoring),
     }
     spec = SweepSpec.parse({key: value for key, value in fields.items() if value is not None})
-    where = Surroundings(device, "inline", None, data_root, load, checkpoint_every)
+    where = Surroundings(device, "inline", None, data_root, load, checkpoint_every, compile_step=compile_step)
     with Store(store) as opened:
         outcome = run_sweep(spec, opened, where, None if quiet else progress.watch())
         if not quiet:

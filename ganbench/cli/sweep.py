@@ -50,6 +50,7 @@ def command(
     spec: Path | None,
     settings: tuple[str, ...],
     checkpoint_every: int,
+    compile_step: bool,
     load: tuple[Path, ...],
     device: str,
     executor: str,
@@ -77,7 +78,9 @@ def command(
 
     sweep = described(spec, _given(fields, settings))
     together = size(cohort)
-    where = Surroundings(device, executor, workers, data_root, load, checkpoint_every, together, tensorboard, address)
+    where = Surroundings(
+        device, executor, workers, data_root, load, checkpoint_every, together, tensorboard, address, compile_step
+    )
     with Store(store) as opened:
         watches = [*([] if quiet else [progress.watch()]), *([JsonLines(log)] if log else [])]
         outcome = run_sweep(sweep, opened, where, Watches(*watches))

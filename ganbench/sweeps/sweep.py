@@ -45,6 +45,7 @@ class Surroundings:
     cohort: int | None = None  # runs that train together at most; None: by kind of data and device, 1: none
     events: bool = False  # whether runs leave TensorBoard's files
     address: str | None = None  # of a running Ray cluster; None: one on this machine, for the sweep alone
+    compile_step: bool = False  # whether training steps are compiled
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ class _Sweep:
         self._lasting = contextlib.ExitStack()
         self._executor: Executor | None = None
         self._board = Board(FIRST_TASKS)
+        self._told_eager = False
 
     def __enter__(self) -> Self:
         return self
@@ -152,6 +154,13 @@ class _Sweep:
         for record in records:
             self._records[record.spec.id] = record
             self._watch.finished(record)
+            self._tell_eager(record)
+
+    def _tell_eager(self, record: RunRecord) -> None:
+        """Say once that what was to be compiled was not."""
+        if "eager" in record.provenance and not self._told_eager:
+            self._told_eager = True
+            self._watch.note(f"{record.spec.variant} is not compiled throughout: {record.provenance['eager']}")
 
 
 def _tasks(legs: Sequence[Leg], todo: set[str], rounds: Rounds, store: Store, where: Surroundings) -> list[Task]:
@@ -175,6 +184,7 @@ def _tasks(legs: Sequence[Leg], todo: set[str], rounds: Rounds, store: Store, wh
             load=where.load,
             events=where.events,
             selection=rounds.selection(part[0].run),
+            compiled=where.compile_step,
             until=part[0].until,
         )
         for index, part in enumerate(sorted(left, key=lambda part: sum(map(cost, part)), reverse=True))

@@ -53,6 +53,7 @@ class Task:
     load: tuple[Path, ...] = ()  # users' files with variants and the like
     events: bool = False  # whether to write TensorBoard's files
     selection: Selection | None = None  # in a search: what configurations are chosen by
+    compiled: bool = False  # whether steps are compiled
     until: int | None = None  # the step of a rung at which the runs are to stop; None: they go to their ends
 
     @property
@@ -145,6 +146,7 @@ def _train(task: Task, dataset: Dataset, pulse: Pulse | None) -> list[tuple[Stat
         until=task.steps,
         every=task.checkpoint_every,
         pulse=pulse,
+        compiled=task.compiled,
     )
 
 
@@ -176,7 +178,7 @@ def _scored(task: Task, dataset: Dataset, status: Status, state: RunState) -> Ru
         seconds=state.seconds,
         score_seconds=seconds,
         scores=scores,
-        provenance=provenance(task),
+        provenance=provenance(task) | _computed(state),
     )
     if status is not Status.PRUNED:  # a search has many, and a figure takes longer than a short leg
         _draw_curves(folder, state)
@@ -269,6 +271,12 @@ def provenance(task: Task) -> dict[str, Scalar]:
         "host": platform.node(),
         "pid": os.getpid(),
     }
+
+
+def _computed(state: RunState) -> dict[str, Scalar]:
+    """Whether the whole step was compiled, and what was done eagerly where it was to be."""
+    eager = "; ".join(f"{part}: {why}" for part, why in (state.eager or {}).items())
+    return {"compiled": state.eager is not None and not eager, **({"eager": eager} if eager else {})}
 
 
 def _message(error: BaseException) -> str:

@@ -28,7 +28,7 @@ class Watch(Protocol):
         ...
 
     def note(self, text: str) -> None:
-        """A sentence for the person: what the sweep waits for."""
+        """A sentence for the person: what the sweep waits for, or does otherwise than it was asked."""
         ...
 
     def end(self) -> None:
@@ -73,7 +73,8 @@ class JsonLines:
 
     Each has `event` ("begin", "run", "note", "end") and `time` (ISO 8601, UTC). "begin" says how many runs and steps
     there are to do and how many runs were done before; "run" what came of a run, its scores as lists of [metric,
-    value, protocol] (NaN is null); "note" what is waited for; "end" how many ended how, and after how many seconds.
+    value, protocol] (NaN is null); "note" what is waited for or done otherwise; "end" how many ended how, and after
+    how many seconds.
     """
 
     def __init__(self, path: Path) -> None:

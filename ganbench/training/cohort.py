@@ -46,12 +46,15 @@ class Cohort:
         """A member, for what is the same for all."""
         return self.members[0]
 
-    def turns(self, draws: Draws) -> Turns:
-        """What trains the cohort."""
+    def turns(self, draws: Draws, *, compiled: bool = False) -> Turns:
+        """What trains the cohort. Its members know from now on what is done eagerly."""
         game = Game({name: player.network for name, player in self.training[0].players.items()})
         played = game if self.lone else StackedGame(game, self.players)  # type: ignore[arg-type]
         steps = self.first.spec.steps
-        return Turns(played, self.shares, self.memory, self.h, draws, steps=steps, rates=self.rates)
+        turns = _kind(compiled)(played, self.shares, self.memory, self.h, draws, steps=steps, rates=self.rates)
+        for run in self.training:
+            run.eager = turns.eager
+        return turns
 
     def draws(self, data: Sequence[Minibatches]) -> Draws:
         """The draws of those that train, each from its minibatches."""
@@ -125,6 +128,14 @@ def resumed(runs: Sequence[RunState], path: Path, until: int) -> Cohort:
         return Cohort(runs)
     ended = {place: facts["ended"].get(run.spec.id) for place, run in enumerate(runs)}
     return Cohort(runs, {place: Status(status) for place, status in ended.items() if status is not None})
+
+
+def _kind(compiled: bool) -> type[Turns]:
+    if not compiled:
+        return Turns
+    from ganbench.training.compiled import CompiledTurns  # the compiler takes a second to import
+
+    return CompiledTurns
 
 
 def _restore(run: RunState, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> bool:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -43,6 +43,7 @@ def train(
     checkpoint: Path | None = None,  # file to save to, and to continue from
     every: int = 500,  # steps between two checkpoints
     pulse: Pulse | None = None,
+    compiled: bool = False,  # whether steps are compiled
 ) -> tuple[Status, RunState]:
     """Train a run to its end, from its checkpoint if there is one.
 
@@ -50,7 +51,8 @@ def train(
     interrupted, its state saved. The numbers do not depend on how often it was stopped and continued.
     """
     own = None if checkpoint is None else [checkpoint]
-    return train_together([spec], dataset, device=device, root=root, own=own, every=every, pulse=pulse)[0]
+    options: Any = {"device": device, "root": root, "every": every, "pulse": pulse, "compiled": compiled}
+    return train_together([spec], dataset, own=own, **options)[0]
 
 
 def train_together(
@@ -64,6 +66,7 @@ def train_together(
     until: int | None = None,  # the step to stop at; None: the last
     every: int = 500,  # steps between two checkpoints
     pulse: Pulse | None = None,
+    compiled: bool = False,  # whether steps are compiled
 ) -> list[tuple[Status, RunState]]:
     """Train runs that differ in seed and in numbers alone as one program; each ends as one of `train` does, or pruned
     at `until`, its state saved. Those that come from another step than others train apart.
@@ -81,9 +84,10 @@ def train_together(
         if not state.complete:
             groups[state.step].append((state, path))
     ended = {state.spec.id: Status.COMPLETED for state in states if state.complete}
+    run = partial(_run, dataset=dataset, root=root, every=every, pulse=pulse, compiled=compiled)
     for step, group in sorted(groups.items()):
         file = together if together is None or not step else together.with_stem(f"{together.stem}-{step}")
-        ended |= _group(group, file, until, partial(_run, dataset=dataset, root=root, every=every, pulse=pulse))
+        ended |= _group(group, file, until, run)
     if together is not None and Status.INTERRUPTED not in ended.values():
         together.unlink(missing_ok=True)  # of a kill before the runs went ways of their own
     return [(ended[state.spec.id], state) for state in states]
@@ -134,12 +138,13 @@ def _run(
     root: Path | None,
     every: int,
     pulse: Pulse | None,
+    compiled: bool,
 ) -> None:
     """Train until all have ended."""
     reached = Status.COMPLETED if until == cohort.first.spec.steps else Status.PRUNED
     with torch.random.fork_rng(devices=[cohort.first.device] if cohort.first.device.type == "cuda" else []):
         while cohort.rows:
-            stop = cohort.step < until and _Course(cohort, dataset, root, until).run(file, every, pulse)
+            stop = cohort.step < until and _Course(cohort, dataset, root, until, compiled).run(file, every, pulse)
             if cohort.step == until or stop:
                 status = reached if cohort.step == until else Status.INTERRUPTED
                 cohort.end(dict.fromkeys(range(len(cohort.rows)), status))
@@ -148,7 +153,7 @@ def _run(
 class _Course:
     """Training of those that are in a cohort now, until some are not to go on."""
 
-    def __init__(self, cohort: Cohort, dataset: Dataset, root: Path | None, until: int) -> None:
+    def __init__(self, cohort: Cohort, dataset: Dataset, root: Path | None, until: int, compiled: bool) -> None:
         self.cohort, self.until = cohort, until
         runs, first = cohort.training, cohort.first
         seeds, size = [run.spec.seed for run in runs], int(first.h["batch_size"])
@@ -159,7 +164,7 @@ class _Course:
             self.held: Draws | None = cohort.draws(data(held_out=True))
         except DataError:  # too few images for a split of their own, or for a minibatch of it
             self.held = None
-        self.turns = cohort.turns(self.data)
+        self.turns = cohort.turns(self.data, compiled=compiled)
         self.window = torch.zeros(CHECK_EVERY, len(cohort.shares), len(runs), device=first.device)
 
     def run(self, file: Path | None, every: int, pulse: Pulse | None) -> bool:

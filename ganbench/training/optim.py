@@ -17,7 +17,8 @@ from torch import Tensor
 State = dict[str, Tensor]
 Settings = Mapping[str, Any]
 Number = Any
-"""A float, or a float64 column (runs, 1)."""
+"""A float, or a float64 column (runs, 1); 0-d float64 where a step is compiled."""
+Numbers = tuple[Number, ...]
 ADAM_EPS = 1e-8
 RMSPROP_EPS = 1e-8
 TINY = 1e-30
@@ -26,10 +27,17 @@ TINY = 1e-30
 
 @dataclass(frozen=True)
 class Optimizer:
-    """init(weights) → state; update(gradient, state, step, lr, settings) → (what to add to the weights, state)."""
+    """init(weights) → state; numbers(step, lr, settings) → all that a step depends on but tensors and settings;
+    rule(gradient, state, numbers, settings) → (what to add to the weights, state).
+    """
 
     init: Callable[[Tensor], State]
-    update: Callable[[Tensor, State, int, Number, Settings], tuple[Tensor, State]]
+    numbers: Callable[[int, Number, Settings], Numbers]
+    rule: Callable[[Tensor, State, Numbers, Settings], tuple[Tensor, State]]
+
+    def update(self, gradient: Tensor, state: State, step: int, lr: Number, h: Settings) -> tuple[Tensor, State]:
+        """(What to add to the weights, state) at `step`."""
+        return self.rule(gradient, state, self.numbers(step, lr, h), h)
 
 
 def _moments(*names: str) -> Callable[[Tensor], State]:
@@ -49,33 +57,46 @@ def _squares(square: Tensor, gradient: Tensor, beta2: Number) -> Tensor:
     return torch.addcmul(kept, gradient, gradient, value=1 - float(beta2))
 
 
-def _adam(gradient: Tensor, state: State, step: int, lr: Number, h: Settings) -> tuple[Tensor, State]:
+def _debiased(step: int, lr: Number, h: Settings) -> Numbers:
+    """Adam's step size and the scale of its root, free of the moments' bias towards 0."""
+    return lr / (1 - h["beta1"] ** step), (1 - h["beta2"] ** step) ** -0.5
+
+
+def _adam(gradient: Tensor, state: State, numbers: Numbers, h: Settings) -> tuple[Tensor, State]:
     """Kingma and Ba 2015, algorithm 1."""
-    beta1, beta2 = h["beta1"], h["beta2"]
+    (lr, scale), beta1, beta2 = numbers, h["beta1"], h["beta2"]
     mean = state["mean"].lerp(gradient, like(1 - beta1, gradient))
     square = _squares(state["square"], gradient, beta2)
-    root = (square + TINY).sqrt_().mul(like((1 - beta2**step) ** -0.5, square)).add_(ADAM_EPS)
-    return mean * like(-lr / (1 - beta1**step), mean) / root, {"mean": mean, "square": square}
+    root = (square + TINY).sqrt_().mul(like(scale, square)).add_(ADAM_EPS)
+    return mean * like(-lr, mean) / root, {"mean": mean, "square": square}
 
 
-def _rmsprop(gradient: Tensor, state: State, step: int, lr: Number, h: Settings) -> tuple[Tensor, State]:
+def _rate(step: int, lr: Number, h: Settings) -> Numbers:
+    return (lr,)
+
+
+def _rmsprop(gradient: Tensor, state: State, numbers: Numbers, h: Settings) -> tuple[Tensor, State]:
     """Tieleman and Hinton 2012; ε outside the root, as in torch.optim.RMSprop."""
     square = _squares(state["square"], gradient, h["beta2"])
-    return gradient * like(-lr, gradient) / ((square + TINY).sqrt() + RMSPROP_EPS), {"square": square}
+    return gradient * like(-numbers[0], gradient) / ((square + TINY).sqrt() + RMSPROP_EPS), {"square": square}
 
 
-def _sgd(gradient: Tensor, state: State, step: int, lr: Number, h: Settings) -> tuple[Tensor, State]:
+def _rate_and_momentum(step: int, lr: Number, h: Settings) -> Numbers:
+    return lr, momentum(step, h)
+
+
+def _sgd(gradient: Tensor, state: State, numbers: Numbers, h: Settings) -> tuple[Tensor, State]:
     """Velocity v ← μv - lr g, weights ← weights + v (Sutskever et al. 2013), μ going to its final value linearly."""
-    kept = state["velocity"] * like(momentum(step, h), gradient)
+    lr, kept = numbers[0], state["velocity"] * like(numbers[1], gradient)
     # a tensor cannot be an alpha
     velocity = kept - gradient * like(lr, gradient) if isinstance(lr, Tensor) else kept.add(gradient, alpha=-lr)
     return velocity, {"velocity": velocity}
 
 
 OPTIMIZERS = {
-    "adam": Optimizer(_moments("mean", "square"), _adam),
-    "rmsprop": Optimizer(_moments("square"), _rmsprop),
-    "sgd": Optimizer(_moments("velocity"), _sgd),
+    "adam": Optimizer(_moments("mean", "square"), _debiased, _adam),
+    "rmsprop": Optimizer(_moments("square"), _rate, _rmsprop),
+    "sgd": Optimizer(_moments("velocity"), _rate_and_momentum, _sgd),
 }
 
 
@@ -85,11 +106,11 @@ def optimistic(rule: Optimizer) -> Optimizer:
     def init(weights: Tensor) -> State:
         return {**rule.init(weights), "last": torch.zeros_like(weights)}
 
-    def update(gradient: Tensor, state: State, step: int, lr: Number, h: Settings) -> tuple[Tensor, State]:
-        found, new = rule.update(gradient, state, step, lr, h)
+    def twice(gradient: Tensor, state: State, numbers: Numbers, h: Settings) -> tuple[Tensor, State]:
+        found, new = rule.rule(gradient, state, numbers, h)
         return 2 * found - state["last"], {**new, "last": found}
 
-    return Optimizer(init, update)
+    return Optimizer(init, rule.numbers, twice)
 
 
 def chosen(h: Settings) -> Optimizer:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganbench.training.optim import Number, Optimizer
+from ganbench.training.optim import Number, Numbers, Optimizer
 
 _ALIGN = 16  # floats: every parameter starts on a 64-byte boundary, which the matrix kernels like
 
@@ -126,10 +126,14 @@ class Trainee:
         """Keep the gradients of all parameters."""
         torch._foreach_copy_(self._gradients, list(gradients))
 
-    def move(self, lr: Number, h: Mapping[str, Any]) -> None:
-        """One step of the optimiser along the gradient."""
+    def count(self, lr: Number, h: Mapping[str, Any]) -> Numbers:
+        """Begin one more update; the numbers that it goes by."""
         self.updates += 1
-        step, state = self.optimizer.update(self.gradient, self.state, self.updates, lr, h)
+        return self.optimizer.numbers(self.updates, lr, h)
+
+    def move(self, numbers: Numbers, h: Mapping[str, Any]) -> None:
+        """One step of the optimiser along the gradient."""
+        step, state = self.optimizer.rule(self.gradient, self.state, numbers, h)
         self.player.weights.add_(step)
         self.player.remember()
         self.state = state

@@ -46,6 +46,7 @@ class RunState:
     step: int = 0  # generator steps done
     seconds: float = 0.0
     complete: bool = field(default=False)
+    eager: Mapping[str, str] | None = None  # where steps are compiled: parts that are not, and why
 
     @property
     def device(self) -> torch.device:

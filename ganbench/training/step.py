@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ganbench.spec import Scalar
 from ganbench.training.draws import Draws
-from ganbench.training.game import Playable, Share, differentiate, differentiate_consensus, free, unroll
-from ganbench.training.optim import Number, learning_rate, like
+from ganbench.training.game import Playable, Share, Told, differentiate, differentiate_consensus, free, unroll
+from ganbench.training.optim import Number, Numbers, learning_rate, like
 from ganbench.variants.base import Batch, Phase, on
 
 
@@ -22,6 +22,9 @@ class Turns:
     `memory` holds the phases' numbers, and is written; `h` every setting of the run. Of several runs each setting that
     they differ in is a tensor: (runs,) in `h`, for losses, and a float64 column (runs, 1) in `rates`, for optimisers.
     """
+
+    eager: Mapping[str, str] | None = None
+    """Of steps that are compiled: parts that are not, and why."""
 
     def __init__(
         self,
@@ -95,28 +98,36 @@ class Turns:
 
     def _differentiate(self, index: int, draw: int, step: int) -> Tensor:
         """The gradient of a phase on minibatch `draw`; its loss."""
-        h = {**self.h, **self.memory, "progress": step / self.steps}
-        share = self.shares[index]
-        with self._autocast:
-            if on(h["consensus"]):
-                batches = [self.batch(other, draw) for other in range(len(self.shares))]
-                with free(*self.shares):
-                    loss, memory = differentiate_consensus(self.game.forward, self.shares, share, batches, h)
-            else:
-                batch = self.batch(index, draw)
-                with free(share):
-                    loss, memory = differentiate(self._view(share, draw, step, h), share, batch, h)
+        seen = range(len(self.shares)) if on(self.h["consensus"]) else (index,)
+        batches = [self.batch(each, draw) for each in seen]
+        loss, memory = self.gradient(index, batches, {**self.memory, "progress": step / self.steps}, draw, step)
         self.memory.update(memory)
         return loss
 
+    def gradient(
+        self, index: int, batches: Sequence[Batch], numbers: Mapping[str, Any], draw: int = 0, step: int = 0
+    ) -> Told:
+        """The gradient of a phase on these batches at these numbers; `draw` and `step` say what it looks ahead by."""
+        h, share = {**self.h, **numbers}, self.shares[index]
+        with self._autocast:
+            if on(h["consensus"]):
+                with free(*self.shares):
+                    return differentiate_consensus(self.game.forward, self.shares, share, batches, h)
+            with free(share):
+                return differentiate(self._view(share, draw, step, h), share, batches[0], h)
+
     def _view(self, share: Share, draw: int, step: int, h: Mapping[str, Any]) -> Any:
         """The game as a phase sees it: G's, of an unrolled GAN, as it will be after D's next steps."""
-        looked = [each for each in self.shares if "D" in each.phase.names and each is not share]
-        if not h["unrolled"] or "G" not in share.phase.names or not looked:
+        looked = self.looked_at(share)
+        if looked is None:
             return self.game.forward
-        batch = self.batch(self.shares.index(looked[0]), draw)
-        rate = self._rate(looked[0].phase, step)
-        return unroll(self.game, looked[0], batch, int(h["unrolled"]), rate, h, self.rates)
+        batch = self.batch(self.shares.index(looked), draw)
+        return unroll(self.game, looked, batch, int(h["unrolled"]), self._rate(looked.phase, step), h, self.rates)
+
+    def looked_at(self, share: Share) -> Share | None:
+        """Whose next steps a phase foresees, in an unrolled GAN."""
+        others = (each for each in self.shares if "D" in each.phase.names and each is not share)
+        return next(others, None) if self.h["unrolled"] and "G" in share.phase.names else None
 
     def batch(self, index: int, draw: int) -> Batch:
         """What a phase sees of minibatch `draw`."""
@@ -126,12 +137,17 @@ class Turns:
         rate = learning_rate(step, self.steps, self.rates)
         return rate * self.rates["lr_ratio"] if "D" in phase.names else rate
 
-    @torch.no_grad()
     def _move(self, index: int, step: int) -> None:
         share = self.shares[index]
         rate = self._rate(share.phase, step)
-        for trainee in share.trainees:
-            trainee.move(rate, self.rates)
+        self.move(index, [trainee.count(rate, self.rates) for trainee in share.trainees])
+
+    @torch.no_grad()
+    def move(self, index: int, numbers: Sequence[Numbers]) -> None:
+        """Move a phase's players along their gradients, by what their optimisers count."""
+        share = self.shares[index]
+        for trainee, own in zip(share.trainees, numbers, strict=True):
+            trainee.move(own, self.rates)
             if share.phase.clip:
                 bound = like(self.rates[share.phase.clip], trainee.player.weights)
                 trainee.player.weights.clamp_(-bound, bound)
