@@ -148,7 +148,10 @@ class _Part:
         with torch.random.fork_rng(devices=self._cuda):
             try:
                 run = _compiled(function, leaves)
-                return _recorded(run, leaves) if self._cuda else run
+                if not self._cuda:
+                    return run
+                with torch.cuda.device(self._cuda[0]):  # what other devices are given is not recorded
+                    return _recorded(run, leaves)
             except Exception as error:  # noqa: BLE001 - a user's loss, or the compiler, may raise anything
                 self._refuse(f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}")
                 return None
