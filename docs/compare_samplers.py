@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from scipy.stats import wilcoxon
 
 import ganbench
 from ganbench.reports.statistics import bootstrap_interval
@@ -119,14 +120,17 @@ def draw(folder: Path) -> None:
         if "halving" in str(arm):
             end, paid = shown.iloc[-1], rows.groupby("repetition")["steps"].max().mean() / STEPS
             low, high = bootstrap_interval(end.to_numpy())
-            axes.errorbar([paid], [end.mean()], [[end.mean() - low], [high - end.mean()]], fmt="o", color=COLOURS[arm])
-            axes.annotate(f" {arm}", (paid, end.mean()), color=COLOURS[arm], fontsize=8)
+            spread = [[end.mean() - low], [high - end.mean()]]
+            axes.errorbar(
+                [paid], [end.mean()], spread, fmt="o", color=COLOURS[arm], label=f"{arm}, at its end", zorder=3
+            )
             continue
         shown = shown[np.isfinite(shown).all(axis=1)]
         low, high = np.array([bootstrap_interval(row) for row in shown.to_numpy()]).T
         axes.plot(shown.index, shown.mean(axis=1), color=COLOURS[arm], label=arm)
         axes.fill_between(shown.index, low, high, color=COLOURS[arm], alpha=0.13, linewidth=0)
-    axes.set(yscale="log", xlabel="whole runs paid for", ylabel=f"{OBJECTIVE} of the best so far (lower is better)")
+    axes.set(xlim=(1, TRIALS + 0.5), ylim=(0.15, 0.45), xlabel="whole runs paid for")
+    axes.set_ylabel(f"{OBJECTIVE} of the best so far (lower is better)")
     axes.legend(frameon=False, fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(HERE / "images" / "samplers.png")
@@ -134,18 +138,22 @@ def draw(folder: Path) -> None:
 
 
 def words(frame: pd.DataFrame) -> str:
-    """At the end of each arm: mean, interval, repetitions better than random's, steps paid."""
+    """At the end of each arm: mean, interval, repetitions better than random's and equal, steps paid.
+
+    p: Wilcoxon's signed-rank test, one-sided, of the repetitions as pairs.
+    """
     ends = frame.groupby(["arm", "repetition"], sort=False).last()
     random = ends.loc["random"]
-    lines = ["| search | w2 of the best | 95 % interval | better than random | steps paid |", "|---|---|---|---|---|"]
+    head = ("search", "w2 of the best", "95 % interval", "better than random", "the same", "p", "steps paid")
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for arm in ARMS:
         found = ends.loc[arm]
         low, high = bootstrap_interval(found["shown"].to_numpy())
-        wins = int((found["shown"] < random["shown"]).sum())
-        paid = found["steps"].sum() / random["steps"].sum()
-        lines.append(
-            f"| {arm} | {found['shown'].mean():.4f} | {low:.4f} to {high:.4f} | {wins} of {len(found)} | {paid:.2f} |"
-        )
+        difference = found["shown"] - random["shown"]
+        p = f"{wilcoxon(difference, alternative='less').pvalue:.3f}" if (difference < 0).any() else ""
+        cells = [arm, f"{found['shown'].mean():.4f}", f"{low:.4f} to {high:.4f}", f"{(difference < 0).sum()}"]
+        cells += [f"{(difference == 0).sum()}", p, f"{found['steps'].sum() / random['steps'].sum():.2f}"]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
