@@ -112,7 +112,7 @@ def table(folder: Path) -> pd.DataFrame:
 def draw(folder: Path) -> None:
     """The table, the figure, and the comparisons in words."""
     frame = table(folder)
-    frame.to_csv(HERE.parent / "leaderboards" / "samplers.csv", index=False)
+    frame.to_csv(HERE.parent / "leaderboards" / "samplers.csv", index=False, float_format="%.6g")
     figure = Figure(figsize=(6.4, 3.8), dpi=125, layout="constrained")
     axes = figure.subplots()
     for arm, rows in frame.groupby("arm", sort=False):
