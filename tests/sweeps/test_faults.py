@@ -166,22 +166,39 @@ def test_asked_to_stop_at_twenty_random_moments(
 
 
 @pytest.mark.slow
-def test_a_store_that_another_keeps_locked(
+def test_a_store_that_another_keeps_locked_at_twenty_random_moments(
     undisturbed: dict[str, tuple], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Locked between any two steps, it cannot take the record that comes next; what is done begins anew."""
     monkeypatch.setattr(connect, "BUSY_SECONDS", 0.1)
+    moments, plain, where, locks = random.Random(1), Board.set, tmp_path / "0.db", 0
     held: list[sqlite3.Connection] = []
+    beats = 0
 
-    def lock(count: int) -> None:
-        if count == 2:
-            held.append(sqlite3.connect(tmp_path / "s.db", isolation_level=None))
+    def beat(self: Board, task: int, step: int) -> None:
+        nonlocal beats
+        plain(self, task, step)
+        beats -= 1
+        if beats == 0:
+            held.append(sqlite3.connect(where, isolation_level=None))
             held[0].execute("BEGIN IMMEDIATE")
 
-    with pytest.raises(StoreError, match=r"cannot write store .*s\.db: database is locked$"):
-        sweep(tmp_path / "s.db", Watch(lock))
-    held[0].close()
-    assert len(sweep(tmp_path / "s.db").records) == 3
-    assert outcomes(tmp_path / "s.db") == undisturbed
+    monkeypatch.setattr(Board, "set", beat)
+    while locks < 20:
+        beats = moments.randrange(1, 400)
+        try:
+            sweep(where)
+        except StoreError as error:
+            assert re.fullmatch(r"cannot write store .*\.db: database is locked", str(error))  # noqa: PT017
+            locks += 1
+            held.pop().close()
+        else:
+            assert not held
+            assert outcomes(where) == undisturbed
+            where = tmp_path / f"{locks}.db"
+    beats = 0
+    sweep(where)
+    assert outcomes(where) == undisturbed
 
 
 @pytest.fixture
