@@ -31,10 +31,9 @@ def timed(specs: list[RunSpec], chunk: int, root: Path, *, compiled: bool) -> tu
     ("variant", "dataset", "network", "runs", "chunk", "bound"),
     [
         ("ns", "ring", None, 1, 200, 1.5),
-        ("wgan-gp", "ring", None, 1, 30, 2),
-        ("sngan", "ring", None, 1, 60, 2),
+        ("wgan-gp", "ring", None, 1, 30, 1.7),
+        ("sngan", "ring", None, 1, 60, 1.5),
         ("ns", "ring", None, 32, 20, 1),
-        ("ns", "mnist", "dcgan-mini", 1, 5, 0.9),  # convolutions are what they were
     ],
 )
 def test_a_compiled_step_on_a_cpu(

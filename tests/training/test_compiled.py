@@ -108,7 +108,7 @@ def test_a_loss_that_looks_at_a_number_is_not_compiled() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("n", [1, 4])
-@pytest.mark.parametrize("variant", ["ns", "wgan", "lsgan", "hinge", "wgan-gp", "r1", "sngan"])
+@pytest.mark.parametrize("variant", ["ns", "wgan", "wgan-gp", "sngan"])
 def test_a_compiled_step_is_the_eager_one(variant: str, n: int) -> None:
     one = spec(variant, 1, optimizer="adam", momentum=0.0)
     for ours, theirs in both(different(one, n)):
