@@ -26,6 +26,8 @@ DPI = 125
 WIDTH = 6.4  # inches: 800 pixels
 INK, QUIET, FAINT = "#22303c", "#6b7a88", "#e4e9ee"
 COLOURS = ("#0f766e", "#d9682b", "#4f46e5", "#be185d", "#65a30d")
+KS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
+"""Where a curve of configurations has its ticks."""
 STYLES = ("-", "--", ":")
 """Lines, once all colours are taken."""
 ARROWS = {"higher": "↑", "lower": "↓"}
@@ -134,11 +136,14 @@ def best_of_k_figure(frame: pd.DataFrame, path: Path) -> None:
             axes.plot(curve["k"], curve["mean"], style, color=colour, linewidth=1.5, label=str(name[0]))
             axes.fill_between(curve["k"], curve["ci_low"], curve["ci_high"], color=colour, alpha=0.13, linewidth=0)
         axes.set(xscale="log")
+        axes.set_xticks([k for k in KS if k <= rows["k"].max()], minor=False)
+        axes.set_xticks([], minor=True)
         axes.xaxis.set_major_formatter("{x:g}")
-        axes.legend(frameon=False, fontsize=7, labelcolor=INK)
         _title(axes, f"{first['dataset']}: {first['metric']} {_arrow(better)}")
     for axes in all_axes[len(tracks) :]:
         axes.set_axis_off()
+    if tracks:
+        all_axes[0].legend(frameon=False, fontsize=7, labelcolor=INK)
     figure.supxlabel("configurations tried (k), and 95 % interval over which they were", color=QUIET, fontsize=8)
     _write(figure, path)
 

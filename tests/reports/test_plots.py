@@ -6,6 +6,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from PIL import Image
@@ -186,3 +187,18 @@ def test_nothing_global_is_touched() -> None:
     """The caller's own pyplot, its backend and its settings stay as they were."""
     assert "matplotlib.pyplot" not in sys.modules
     assert mpl.rcParams["axes.facecolor"] == mpl.rcParamsDefault["axes.facecolor"]
+
+
+def test_curves_of_searches_are_drawn(tmp_path: Path) -> None:
+    """A panel a metric, also of a variant whose interval is unknown; and nothing at all is a picture too."""
+    same = {"dataset": "ring", "protocol": "n=1", "network": "mlp", "versions": "1", "configurations": 3, "lost": 0}
+    rows = [
+        same | {"metric": metric, "variant": variant, "k": k, "mean": 1 / k, "ci_low": 0.5 / k, "ci_high": high}
+        for metric in ("kl", "modes", "jsd")
+        for variant, high in (("ns", 2.0), ("wgan", math.nan))
+        for k in (1, 2, 3)
+    ]
+    plots.best_of_k_figure(pd.DataFrame(rows), tmp_path / "curves.png")
+    assert Image.open(tmp_path / "curves.png").size[0] == 800
+    plots.best_of_k_figure(pd.DataFrame(rows).iloc[:0], tmp_path / "none.png")
+    assert Image.open(tmp_path / "none.png").size[0] == 800
