@@ -115,8 +115,9 @@ class _Sweep:
         for ids in claims.rounds(lambda: self._left(wanted)):
             tasks = _tasks(legs, ids, self._rounds, self._store, self._where)
             board = self._board = self._board.wiped(len(tasks))
+            performed = self._opened(legs).map
             with _told(self._watch, tasks, board, len(self._run_ids) - len(ids)), _stop_on_signals(board):
-                for records in self._opened(legs).map(tasks, board):
+                for records in performed(tasks, board):
                     self._keep(records, claims)
             if board.stopping:
                 self.stopped = True
