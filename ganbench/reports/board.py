@@ -84,25 +84,25 @@ def leaderboard(
     both, whatever `variant` leaves in sight; ties share the smaller. Blank for `real` and for rows without a mean.
     Names that the store does not have are UnknownNameErrors.
     """
-    if not isinstance(store, Store):
-        with Store.open_existing(store) as opened:
-            return leaderboard(opened, dataset, metric, variant, direction=direction)
-    shown = entries(store, dataset, metric, variant, direction=direction)
+    shown = entries(store, dataset, metric, variant, direction)
     frame = pd.DataFrame([_row(entry, direction) for entry in shown], columns=list(TYPES)).astype(TYPES)
     frame = ordered(_ranked(frame, direction))
-    return frame if variant is None else frame[frame["variant"].isin(_listed(variant) or ())].reset_index(drop=True)
+    return frame if variant is None else frame[frame["variant"].isin(listed(variant) or ())].reset_index(drop=True)
 
 
 def entries(
-    store: Store, dataset: Names = None, metric: Names = None, variant: Names = None, *, direction: DirectionOf
-) -> Iterator[Entry]:
+    store: Store | str | Path | None, dataset: Names, metric: Names, variant: Names, direction: DirectionOf
+) -> list[Entry]:
     """The rows to be of those data sets and metrics, of all variants; UnknownNameError for what the store has not."""
-    datasets, metrics = _listed(dataset), _listed(metric)
+    if not isinstance(store, Store):
+        with Store.open_existing(store) as opened:
+            return entries(opened, dataset, metric, variant, direction)
+    datasets, metrics = listed(dataset), listed(metric)
     known = store.names()
-    for kind, asked in (("dataset", datasets), ("metric", metrics), ("variant", _listed(variant))):
+    for kind, asked in (("dataset", datasets), ("metric", metrics), ("variant", listed(variant))):
         _check(kind, asked, known[kind])
     results = _Results(*store.rows(datasets, metrics), direction)
-    return (entry for entry in results.entries() if metrics is None or entry.track.metric in metrics)
+    return [entry for entry in results.entries() if metrics is None or entry.track.metric in metrics]
 
 
 def records(frame: pd.DataFrame) -> list[Row]:
@@ -110,7 +110,8 @@ def records(frame: pd.DataFrame) -> list[Row]:
     return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
 
 
-def _listed(given: Names) -> list[str] | None:
+def listed(given: Names) -> list[str] | None:
+    """One name or several as a list; None for all."""
     return [given] if isinstance(given, str) else None if given is None else list(given)
 
 

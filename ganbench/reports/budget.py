@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ganbench.reports import names, selection, statistics
-from ganbench.reports.board import TRACK, Entry, Names, entries, ordered
+from ganbench.reports.board import TRACK, Entry, Names, entries, listed, ordered
 from ganbench.reports.names import REAL, DirectionOf
 from ganbench.store import Store
 
@@ -56,16 +56,12 @@ def best_of_k(
     they are never the best, and a draw of none but them does not count. Names that the store does not have are
     UnknownNameErrors.
     """
-    if not isinstance(store, Store):
-        with Store.open_existing(store) as opened:
-            return best_of_k(opened, dataset, metric, variant, direction=direction)
-    shown = entries(store, dataset, metric, variant, direction=direction)
-    wanted = None if variant is None else {variant} if isinstance(variant, str) else set(variant)
+    shown, wanted = entries(store, dataset, metric, variant, direction), listed(variant)
     rows = [row for entry in shown if _searched(entry, wanted) for row in _rows(entry, direction)]
     return ordered(pd.DataFrame(rows, columns=list(COLUMNS)), [*TRACK, "variant", "network", "k"])
 
 
-def _searched(entry: Entry, variants: set[str] | None) -> bool:
+def _searched(entry: Entry, variants: Collection[str] | None) -> bool:
     wanted = variants is None or entry.family.variant in variants
     return wanted and entry.family.variant != REAL and len(entry.configurations) > 1
 

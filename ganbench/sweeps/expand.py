@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ganbench.errors import SpecError
 from ganbench.reports import names
@@ -57,9 +57,9 @@ class Expansion:
                     legs[run_id] = leg
         return list(legs.values())
 
-    def searched(self, results: Results) -> set[str]:
-        """The ids of the runs whose family has several configurations to choose from."""
-        return {run_id for walk in self._walks if walk.chooses for run_id in walk.legs(results)}
+    def searched(self) -> set[str]:
+        """The ids of the runs so far whose family has several configurations to choose from."""
+        return {run.id for walk in self._walks if walk.chooses for run in walk.made}
 
 
 class _Walk:
@@ -78,18 +78,16 @@ class _Walk:
         """Whether it tries several configurations."""
         return (self._spec.trials or len(self._propose(lambda _: None))) > 1
 
+    @property
+    def made(self) -> Iterator[RunSpec]:
+        """The runs of all configurations so far."""
+        return itertools.chain.from_iterable(self._runs.values())
+
     def legs(self, results: Results) -> dict[str, Leg]:
         """Those of the configurations asked for so far; when all have ended, those of the best with all seeds."""
-        done: list[Told] | None = []
-
-        def told(batch: Sequence[Configuration]) -> list[Told] | None:
-            nonlocal done
-            done = self._told(batch, results)
-            return done
-
-        tried = self._propose(told)
+        tried = self._propose(lambda batch: self._told(batch, results))
         legs = {leg.run.id: leg for each in tried for leg in self._legs(each)}
-        if self._spec.top is not None and done is not None:
+        if self._spec.top is not None and self._ladder.over(map(_key, tried)):
             runs = (run for each in self._best(tried) for run in self._of(each, searching=False))
             legs |= {run.id: Leg(run, run.steps) for run in runs}
         return legs

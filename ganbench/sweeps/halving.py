@@ -8,7 +8,7 @@ from the results alone, and not from which of them came first.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
 from ganbench.spec import RunSpec
@@ -58,7 +58,7 @@ class Ladder:
     def climb(self, batch: Collection[str], loss_at: LossAt) -> bool:
         """Bring a batch as far as losses let it go; whether it has ended. One that has stays where it is."""
         alive, reached = list(dict.fromkeys(batch)), []
-        if self._ended.issuperset(alive):
+        if self.over(alive):
             return True
         self._ended.difference_update(alive)  # one may come again in a later batch
         for rung in range(self.top + 1):
@@ -74,6 +74,10 @@ class Ladder:
             seen += values
         self._ended |= set(batch)
         return True
+
+    def over(self, keys: Iterable[str]) -> bool:
+        """Whether none of these goes any further."""
+        return self._ended.issuperset(keys)
 
     def ended(self, key: str) -> float:
         """The loss of a configuration at its end; inf where it did not get there."""

@@ -47,7 +47,7 @@ class Rounds:
         self._known = {**results(self._store, self._selections, unknown), **self._known}
         fresh = [leg for leg in self._expansion.legs(self._known) if leg.until > self._wanted.get(leg.run.id, -1)]
         if fresh and self._selections:
-            self._searched = self._expansion.searched(self._known)
+            self._searched = self._expansion.searched()
         self._wanted |= {leg.run.id: leg.until for leg in fresh}
         self.keys |= {leg.run.id: self._key(leg) for leg in fresh}
         return fresh

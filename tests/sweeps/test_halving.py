@@ -14,7 +14,9 @@ from ganbench.errors import SpecError
 from ganbench.spec import RunRecord, RunSpec, Score, Status, SweepSpec
 from ganbench.store import Store
 from ganbench.sweeps.expand import Expansion
+from ganbench.sweeps.families import families
 from ganbench.sweeps.halving import Ladder, Leg, Place, rung_steps
+from ganbench.sweeps.search import Study, Told
 from ganbench.sweeps.sweep import Outcome, Surroundings, run_sweep
 from ganbench.sweeps.watch import Watches
 
@@ -132,6 +134,21 @@ def test_samplers_are_told_what_was_pruned(sampler: str) -> None:
     assert sum(leg.whole for leg in legs.values()) < 12
 
 
+@pytest.mark.parametrize("sampler", ["tpe", "cmaes", "gp"])
+def test_a_study_knows_what_was_pruned_from_what_was_not(sampler: str) -> None:
+    """A loss at a rung is not that of a whole run."""
+    space = {"beta1": {"low": 0.0, "high": 1.0}, "lr": {"low": 1e-5, "high": 1e-2, "log": True}}
+    spec = small_sweep(sampler=sampler, trials=6, batch=3, seeds=1, set=space, halving=3)
+    (family,) = families(spec)
+    study, ends = Study(spec, family), [Told(3.0, pruned=0), Told(1.0), Told(math.inf)]
+    told = [ends, None]
+    assert len(study.proposed(lambda batch: told.pop(0))) == 6
+    first = study._study.trials[:3]
+    assert [trial.state.name for trial in first] == ["PRUNED", "COMPLETE", "FAIL"]
+    assert [trial.value for trial in first] == [3.0, 1.0, None]
+    assert first[0].intermediate_values == {0: 3.0}
+
+
 def test_spec_says_what_is_missing() -> None:
     with pytest.raises(SpecError, match="rungs are those of halving"):
         small_sweep(rungs=2, set={"lr": [1e-3, 1e-4]})
@@ -232,6 +249,22 @@ def test_the_leaderboard_counts_what_was_pruned_and_shows_what_ended(tmp_path: P
     with Store(tmp_path / "s.db") as store:
         (lr,) = {r.spec.settings["lr"] for r in store.records() if r.spec.steps and r.status is Status.COMPLETED}
     assert row["settings"] == f"lr={lr}"
+
+
+@pytest.mark.parametrize(("objective", "best"), [("high_quality", max), ("kl", min)])
+def test_the_best_by_the_objectives_direction_gets_all_seeds(tmp_path: Path, objective: str, best) -> None:
+    """Known after the sweep was planned for the first time, for it needs the data set's metrics."""
+    fields = {"datasets": ["ring:std=0.3"], "halving": None, "rungs": None, "seeds": 2, "search_seeds": 1, "top": 1}
+    outcome = performed(tmp_path / "s.db", **fields, objective=objective)
+    trained = [record for record in outcome.records if record.spec.steps]
+    found = {
+        record.spec.settings["lr"]: next(score.value for score in record.scores if score.selects)
+        for record in trained
+        if record.spec.seed == 0
+    }
+    assert len(set(found.values())) > 1
+    finalists = {record.spec.settings["lr"] for record in trained if record.spec.seed == 1}
+    assert finalists == {best(found, key=lambda lr: found[lr])}
 
 
 def record(spec: RunSpec, status: Status, **fields) -> RunRecord:
