@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ganbench.spec import RunRecord, SweepSpec
 from ganbench.store import Store
+from ganbench.sweeps.board import Board
+from ganbench.sweeps.sweep import Surroundings, run_sweep
 
 SMALL = {"width": 8, "depth": 1, "batch_size": 16}
 
@@ -27,3 +29,42 @@ def outcomes(where: str | Path) -> dict[str, tuple]:
     """The outcome of every run of a store, by id."""
     with Store.open_existing(where) as store:
         return {record.spec.id: outcome(record) for record in store.records()}
+
+
+SWEEP = small_sweep(variants=["ns", "sngan"], steps=200, set={**SMALL, "ema": 0.9})
+"""Five runs, the real data among them."""
+
+
+class Event(Protocol):
+    """What two processes tell each other by."""
+
+    def set(self) -> None: ...
+    def wait(self, timeout: float | None = None) -> bool: ...
+
+
+def run_at_once_with_another(where: str, first_is_there: Event, steps: int | None) -> list[str]:
+    """SWEEP in this process: the first tells the second after so many steps, the second (None) waits for that.
+
+    The ids of the runs that this one trained; of either process, which spawns, so it stands in a module of its own.
+    """
+    plain, beats = Board.set, 0
+
+    def beat(self: Board, task: int, step: int) -> None:
+        nonlocal beats
+        plain(self, task, step)
+        beats += 1
+        if beats == steps:
+            first_is_there.set()
+
+    if steps is None:
+        assert first_is_there.wait(120)
+    Board.set = beat  # type: ignore[method-assign]
+    try:
+        with Store(where) as store:
+            if steps == 0:
+                first_is_there.set()
+            done = run_sweep(SWEEP, store, Surroundings("cpu", "inline", checkpoint_every=20))
+    finally:
+        Board.set = plain  # type: ignore[method-assign]
+        first_is_there.set()
+    return [record.spec.id for record in done.records]

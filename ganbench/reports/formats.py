@@ -109,7 +109,7 @@ def number(value: float, std: float = math.nan) -> str:
         return _fixed(value, 1 - _magnitude(std))
     if float(value).is_integer():
         return _fixed(value, 0)
-    return _fixed(value, places).rstrip("0") if (places := 3 - _magnitude(value)) > 0 else _fixed(value, 0)
+    return _fixed(value, places).rstrip("0").rstrip(".") if (places := 3 - _magnitude(value)) > 0 else _fixed(value, 0)
 
 
 def _magnitude(value: float) -> int:

@@ -136,7 +136,7 @@ def best_of_k_figure(frame: pd.DataFrame, path: Path) -> None:
             axes.plot(curve["k"], curve["mean"], style, color=colour, linewidth=1.5, label=str(name[0]))
             axes.fill_between(curve["k"], curve["ci_low"], curve["ci_high"], color=colour, alpha=0.13, linewidth=0)
         axes.set(xscale="log")
-        axes.set_xticks([k for k in KS if k <= rows["k"].max()], minor=False)
+        axes.set_xticks(_ticks(int(rows["k"].max())), minor=False)
         axes.set_xticks([], minor=True)
         axes.xaxis.set_major_formatter("{x:g}")
         _title(axes, f"{first['dataset']}: {first['metric']} {_arrow(better)}")
@@ -146,6 +146,11 @@ def best_of_k_figure(frame: pd.DataFrame, path: Path) -> None:
         all_axes[0].legend(frameon=False, fontsize=7, labelcolor=INK)
     figure.supxlabel("configurations tried (k), and 95 % interval over which they were", color=QUIET, fontsize=8)
     _write(figure, path)
+
+
+def _ticks(last: int) -> list[int]:
+    """Round numbers of configurations, and the last where it stands clear of them."""
+    return [k for k in KS if k == last or 1.4 * k <= last] + ([last] if last not in KS else [])
 
 
 def _arrow(better: names.Direction) -> str:

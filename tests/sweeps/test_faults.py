@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import multiprocessing
 import os
 import random
 import re
@@ -12,11 +14,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-from small_sweeps import SMALL, outcomes, small_sweep
+from small_sweeps import SWEEP, outcomes, run_at_once_with_another
 
 from ganbench.errors import StoreError
 from ganbench.spec import RunRecord, Status
@@ -24,7 +27,6 @@ from ganbench.store import Store, connect, patience
 from ganbench.sweeps.board import Board
 from ganbench.sweeps.sweep import Outcome, Surroundings, run_sweep
 
-SWEEP = small_sweep(variants=["ns", "sngan"], steps=200, set={**SMALL, "ema": 0.9})
 COMMAND = [
     sys.executable, "-m", "ganbench", "sweep", "-q", "--variant", "ns,sngan", "--dataset", "ring", "--seeds", "2",
     "--steps", "200", "--metrics", "modes,kl", "--samples", "200", "--set", "width=8", "--set", "depth=1",
@@ -135,6 +137,20 @@ def test_two_sweeps_at_once_train_each_run_once(
 
 
 @pytest.mark.slow
+def test_a_second_sweep_that_comes_at_twenty_random_moments(undisturbed: dict[str, tuple], tmp_path: Path) -> None:
+    """Two processes that last: the second sweep begins when the first has come some steps far."""
+    moments, spawned = random.Random(3), multiprocessing.get_context("spawn")
+    with spawned.Manager() as manager, ProcessPoolExecutor(2, mp_context=spawned) as pool:
+        for number in range(20):
+            where, first_is_there = str(tmp_path / f"{number}.db"), manager.Event()
+            first = pool.submit(run_at_once_with_another, where, first_is_there, moments.randrange(400))
+            second = pool.submit(run_at_once_with_another, where, first_is_there, None)
+            trained = [*first.result(timeout=200), *second.result(timeout=200)]
+            assert sorted(trained) == sorted(undisturbed)  # each by one of them
+            assert outcomes(where) == undisturbed
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_asked_to_stop_at_twenty_random_moments(
     number: signal.Signals, undisturbed: dict[str, tuple], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -216,27 +232,72 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("left", [0, 60, 300])  # kilobytes: where it fills differs
+@pytest.mark.parametrize("left", [0, 60])  # kilobytes: where it fills differs
 def test_a_full_disk(undisturbed: dict[str, tuple], small_disk: Path, left: int) -> None:
+    """Through the door: one line, and the same command finishes the work."""
     with Store(small_disk / "s.db"):
         pass
-    ballast = small_disk / "ballast"
-    with ballast.open("wb") as file:
-        file.write(b"\0" * (shutil.disk_usage(small_disk).free - left * 1024))
+    _fill(small_disk, left * 1024)
     ended = subprocess.run([*COMMAND, "--store", small_disk / "s.db"], capture_output=True, text=True, timeout=200)
     assert ended.returncode in (1, 2), ended.stderr
     assert len(ended.stderr.strip().splitlines()) <= 1, ended.stderr
     if ended.returncode == 2:
         assert re.match(r"ganbench: cannot (open|read|write) .*(full|No space|I/O)", ended.stderr)
-    assert not list(small_disk.rglob("*.tmp"))
-    ballast.unlink()
-    raw = sqlite3.connect(small_disk / "s.db")
-    assert raw.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    raw.close()
-    errors = [record.error for record in _records(small_disk / "s.db") if record.error]
-    assert all(re.search(r"No space left|os error 28|full", error) for error in errors), errors
+    _nothing_broken(small_disk)
     subprocess.run([*COMMAND, "--store", small_disk / "s.db"], check=True, timeout=200)
     assert outcomes(small_disk / "s.db") == undisturbed
+
+
+@pytest.mark.slow
+def test_a_disk_that_fills_at_twenty_random_moments(
+    undisturbed: dict[str, tuple], small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between any two steps, to the last byte or nearly so; a sweep that is done begins anew."""
+    moments, plain, fills, beats = random.Random(2), Board.set, 0, 0
+
+    def beat(self: Board, task: int, step: int) -> None:
+        nonlocal beats
+        plain(self, task, step)
+        beats -= 1
+        if beats == 0:
+            _fill(small_disk, moments.choice([0, 0, 4096, 50_000]))
+
+    monkeypatch.setattr(Board, "set", beat)
+    where = small_disk / "0.db"
+    while fills < 20:
+        beats = moments.randrange(1, 400)
+        with contextlib.suppress(StoreError):
+            sweep(where)
+        fills += (small_disk / "ballast").exists()
+        _nothing_broken(small_disk)
+        if outcomes(where) == undisturbed:
+            _empty(small_disk)
+            where = small_disk / f"{fills}.db"
+    beats = 0
+    sweep(where)
+    assert outcomes(where) == undisturbed
+
+
+def _fill(disk: Path, left: int) -> None:
+    """Leave so many bytes, and what the file system needs for itself."""
+    with (disk / "ballast").open("wb") as file:
+        file.write(b"\0" * max(0, shutil.disk_usage(disk).free - left))
+
+
+def _nothing_broken(disk: Path) -> None:
+    """Whatever the full disk met is whole or not there; then there is room again."""
+    assert not list(disk.rglob("*.tmp"))
+    (disk / "ballast").unlink(missing_ok=True)
+    for path in disk.glob("*.db"):
+        with contextlib.closing(sqlite3.connect(path)) as raw:
+            assert raw.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        errors = [record.error for record in _records(path) if record.error]
+        assert all(re.search(r"No space left|os error 28|full", error) for error in errors), errors
+
+
+def _empty(disk: Path) -> None:
+    for path in disk.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _records(where: Path) -> list[RunRecord]:
