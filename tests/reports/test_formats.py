@@ -41,8 +41,8 @@ def test_plus_minus(mean: float, std: float, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.0014, "0.0014"), (98.889, "98.89"), (12345.678, "12346"), (1000000, "1000000"), (1e300, "1e+300"), (271.03, "271"),
-     (-2.5, "-2.5"), (0.0, "0"), (math.inf, "–"), (NAN, "–")],
+    [(0.0014, "0.0014"), (98.889, "98.89"), (12345.678, "12346"), (1000000, "1000000"), (1e300, "1e+300"),
+     (271.03, "271"), (-2.5, "-2.5"), (0.0, "0"), (math.inf, "–"), (NAN, "–")],
 )  # fmt: skip
 def test_a_number_without_a_deviation(value: float, text: str) -> None:
     assert number(value) == text
