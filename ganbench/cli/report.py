@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ganbench.cli import options
 
-FORMATS = ("csv", "md")
+if TYPE_CHECKING:
+    import pandas as pd
 
+FORMATS = ("csv", "md", "latex", "json", "parquet")
 EPILOG = """\b
 Examples:
   ganbench report csv -o leaderboard.csv
   ganbench report md --dataset ring --metric kl
+  ganbench report latex --metric fid -o table.tex
   ganbench report md --plot leaderboard.png
+  ganbench report md --across
   ganbench report csv --best-of-k -o curves.csv --plot curves.png
+  ganbench report md --dataset mnist --published leaderboards/published.csv
 """
 
 
-@click.command("report", epilog=EPILOG, short_help="Print the leaderboard of a store: csv or md.")
-@click.argument("form", metavar="csv|md", type=click.Choice(FORMATS))
+@click.command("report", epilog=EPILOG, short_help=f"Print the leaderboard of a store: {', '.join(FORMATS)}.")
+@click.argument("form", metavar="|".join(FORMATS), type=click.Choice(FORMATS))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to this file instead of stdout.")
 @click.option("--plot", type=click.Path(path_type=Path), help="Also draw it, seeds and intervals, as this PNG.")
 @click.option("--best-of-k", is_flag=True, help="What a search of k configurations is expected to find, for each k.")
+@click.option("--across", is_flag=True, help="Mean ranks over data sets, and who is told apart from whom.")
+@click.option("--published", type=click.Path(path_type=Path), help="A csv of published scores to set beside, unranked.")
 @click.option("--dataset", help="Only these data sets, separated by commas.")
 @click.option("--metric", help="Only these metrics, separated by commas.")
 @click.option("--variant", help="Only these variants, separated by commas.")
@@ -35,6 +43,8 @@ def command(
     output: Path | None,
     plot: Path | None,
     best_of_k: bool,
+    across: bool,
+    published: Path | None,
     dataset: str | None,
     metric: str | None,
     variant: str | None,
@@ -43,26 +53,74 @@ def command(
     """The leaderboard: one row for each data set, protocol, metric, variant and network.
 
     Mean, standard deviation, 95 % bootstrap interval and interquartile mean are over seeds. Rows of different
-    protocols are never ranked together; the row `real` is the data set itself, scored the same way.
+    protocols are never ranked together; rows of one group are not told apart by their seeds; the row `real` is the
+    data set itself, scored the same way.
     """
-    from ganbench.reports import formats, plots
-    from ganbench.reports.board import leaderboard
-    from ganbench.reports.budget import best_of_k as curves
-    from ganbench.store import Store
-
+    table = _one_table(best_of_k, across, published is not None, plot is not None)
+    if form == "latex" and table != "leaderboard":
+        raise click.UsageError("LaTeX is made of the leaderboard alone: leave --best-of-k and --across, or use md")
+    if form == "parquet" and output is None:
+        raise click.UsageError("parquet is no text: say where to with -o FILE")
     wanted = (options.names(dataset), options.names(metric), options.names(variant))
-    with Store.open_existing(store) as opened:
-        frame = curves(opened, *wanted) if best_of_k else leaderboard(opened, *wanted)
-    to_markdown = formats.curves_to_markdown if best_of_k else formats.to_markdown
-    text = formats.to_csv(frame) if form == "csv" else to_markdown(frame)
+    frame = _frame(table, store, wanted)
+    if published is not None:
+        from ganbench.reports.published import beside
+
+        frame = beside(frame, published, *wanted[:2])
+    made = _written(table, form, frame)
     if plot is not None:
+        from ganbench.reports import plots
+
         with _writing(plot):
             (plots.best_of_k_figure if best_of_k else plots.leaderboard_figure)(frame, plot)
     if output is None:
-        click.echo(text, nl=False)
+        click.echo(made, nl=False)
         return
     with _writing(output):
-        output.write_text(text, encoding="utf-8")
+        output.write_bytes(made if isinstance(made, bytes) else made.encode())
+
+
+def _one_table(best_of_k: bool, across: bool, published: bool, plot: bool) -> str:
+    """Which table is asked for; a UsageError where options do not go together."""
+    if best_of_k and across:
+        raise click.UsageError("--best-of-k and --across are two tables: ask for one")
+    if published and (best_of_k or across):
+        raise click.UsageError("--published stands beside the leaderboard alone")
+    if plot and across:
+        raise click.UsageError("--plot draws the leaderboard or --best-of-k, not --across")
+    return "best_of_k" if best_of_k else "across" if across else "leaderboard"
+
+
+def _frame(table: str, store: str | None, wanted: tuple[list[str] | None, ...]) -> pd.DataFrame:
+    from ganbench.reports.across import across
+    from ganbench.reports.board import leaderboard
+    from ganbench.reports.budget import best_of_k
+    from ganbench.store import Store
+
+    with Store.open_existing(store) as opened:
+        if table == "best_of_k":
+            return best_of_k(opened, *wanted)
+        frame = leaderboard(opened, *wanted)
+        return across(frame) if table == "across" else frame
+
+
+def _written(table: str, form: str, frame: pd.DataFrame) -> str | bytes:
+    from ganbench.reports import formats
+    from ganbench.reports.latex import to_latex
+
+    to_markdown: dict[str, Callable[[pd.DataFrame], str]] = {
+        "leaderboard": formats.to_markdown,
+        "best_of_k": formats.curves_to_markdown,
+        "across": formats.across_to_markdown,
+    }
+    written: dict[str, Callable[[pd.DataFrame], str | bytes]] = {
+        "csv": formats.to_csv,
+        "md": to_markdown[table],
+        "latex": to_latex,
+        "json": formats.to_json,
+        "parquet": formats.to_parquet,
+    }
+    return written[form](frame)
 
 
 @contextlib.contextmanager

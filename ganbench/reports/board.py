@@ -15,7 +15,8 @@ import pandas as pd
 
 from ganbench.errors import UnknownNameError
 from ganbench.reports import names, selection, statistics
-from ganbench.reports.names import REAL, Direction, DirectionOf, Track
+from ganbench.reports.names import Direction, DirectionOf, Track
+from ganbench.reports.ranking import compared, ordered, ranked
 from ganbench.reports.selection import Chosen
 from ganbench.spec import Status
 from ganbench.store import Store
@@ -45,15 +46,16 @@ TYPES = {
     "selected_by": "object",
     "flags": "object",
     "versions": "object",
+    "group": "object",
+    "improvement": "float64",
+    "training_std": "float64",
+    "sampling_std": "float64",
+    "search_std": "float64",
+    "diverged_share": "float64",
+    "source": "object",
     "values": "object",
 }
 """The columns of a leaderboard, in order."""
-
-TRACK = ("dataset", "metric", "protocol", "versions")
-"""What rows that are ranked together have in common."""
-
-ORDER = ("dataset", "metric", "protocol", "versions", "competes", "rank", "variant", "network")
-"""What a leaderboard's rows are sorted by: the real data first, then by rank."""
 
 Names = str | Sequence[str] | None
 Row = Mapping[str, Any]
@@ -74,19 +76,29 @@ def leaderboard(
     in `flags`. diverged, failed: runs of the row's configuration that ended so; they are never numbers. seconds: mean
     training time of its completed runs. run_ids: all runs behind the row; read them as text.
 
+    Where the spread comes from: sampling_std is what the draw of its samples does to a score (the scores' standard
+    errors, NaN where the metric has none), training_std what is left of std without it, search_std the standard
+    deviation of the means of all configurations tried (NaN of one).
+
     Where several hyperparameter configurations of a variant were tried (`configurations`), the row is one of them, and
     `settings` says in what it differs. selected_by: what it was chosen by. A search scores its runs once more, on a
     sample and a split held out for choosing ("fid on valid", "kl on selection"), and the best by those is shown,
     whatever it scores here. Without them it is the best mean of the row itself ("shown
     scores"), which flatters, and the more so the more were tried.
 
+    source: empty, for the runs are here; published scores have theirs (published.beside).
+
     rank: 1 is the best mean in the metric's direction among rows of one data set, metric, protocol and version of
     both, whatever `variant` leaves in sight; ties share the smaller. Blank for `real` and for rows without a mean.
+    group: rows of a track with the same letter are not told apart by their seeds (statistics.significance_groups);
+    "a" is the best with its like. improvement: the chance that a run of the best row beats one of this row, .5 where
+    they are alike, NaN for the best itself.
+
     Names that the store does not have are UnknownNameErrors.
     """
     shown = entries(store, dataset, metric, variant, direction)
     frame = pd.DataFrame([_row(entry, direction) for entry in shown], columns=list(TYPES)).astype(TYPES)
-    frame = ordered(_ranked(frame, direction))
+    frame = ordered(compared(ranked(frame, direction), direction))
     return frame if variant is None else frame[frame["variant"].isin(listed(variant) or ())].reset_index(drop=True)
 
 
@@ -260,15 +272,18 @@ def _row(entry: Entry, direction: DirectionOf) -> dict[str, Any]:
         "network": entry.family.network,
         "diverged": chosen.count(Status.DIVERGED),
         "failed": chosen.count(Status.FAILED),
+        "diverged_share": chosen.count(Status.DIVERGED) / len(chosen.behind),
         "steps": chosen.runs[0].steps,
         "seconds": _mean_seconds(chosen),
         "run_ids": " ".join(run.id for run in chosen.behind),
         "configurations": len(entry.configurations),
         "settings": _differences(chosen, entry.configurations),
         "selected_by": selected_by,
+        "source": "",
         "flags": "; ".join(_flags(chosen)),
         "versions": f"dataset={entry.family.dataset_version} metric={entry.track.version}",
         **_summary(chosen, better),
+        **_spread(chosen, entry.configurations),
     }
 
 
@@ -290,12 +305,25 @@ def _summary(configuration: Configuration, better: Direction) -> dict[str, Any]:
     return {
         "seeds": len(values),
         "mean": configuration.mean,
-        "std": float(statistics.std(values)),
         "ci_low": low,
         "ci_high": high,
         "iqm": float(statistics.interquartile_mean(values)),
         "best": min(map(float, values), key=lambda value: names.loss(value, better), default=math.nan),
         "values": " ".join(repr(float(value)) for value in values),
+    }
+
+
+def _spread(chosen: Configuration, tried: Sequence[Configuration]) -> dict[str, float]:
+    """The standard deviation over seeds, its parts, and that over the configurations tried."""
+    over_seeds = float(statistics.std(chosen.values))
+    errors = [score.stderr for score in chosen.scores.values() if math.isfinite(score.value)]
+    by_samples = math.sqrt(float(statistics.mean(np.square(np.array(errors, dtype=np.float64)))))
+    means = np.array([each.mean for each in tried])
+    return {
+        "std": over_seeds,
+        "sampling_std": by_samples,
+        "training_std": math.sqrt(left) if not (left := over_seeds**2 - by_samples**2) < 0 else 0.0,
+        "search_std": float(statistics.std(means[np.isfinite(means)])),
     }
 
 
@@ -321,17 +349,3 @@ def _flags(configuration: Configuration) -> list[str]:
     scored, undefined = len(configuration.scores), len(configuration.scores) - len(configuration.values)
     flags = {flag for score in configuration.scores.values() for flag in score.flags}
     return sorted(flags) + ([f"undefined in {undefined} of {scored} seeds"] if undefined else [])
-
-
-def _ranked(frame: pd.DataFrame, direction: DirectionOf) -> pd.DataFrame:
-    losses = [names.loss(mean, direction(metric)) for metric, mean in zip(frame["metric"], frame["mean"], strict=True)]
-    merit = pd.Series(losses, index=frame.index, dtype="float64").where(frame["variant"] != REAL)
-    ranks = merit.groupby([frame[column] for column in TRACK]).rank(method="min")
-    return frame.assign(rank=ranks.astype("Int64"))
-
-
-def ordered(frame: pd.DataFrame, by: Sequence[str] = ORDER) -> pd.DataFrame:
-    """Rows sorted by columns of theirs, metrics with the primary one first."""
-    places = {metric: place for place, metric in enumerate(sorted(set(frame["metric"]), key=names.order))}
-    keys = frame.assign(metric=frame["metric"].map(places), competes=frame["variant"] != REAL)
-    return frame.loc[keys.sort_values(list(by), na_position="last").index].reset_index(drop=True)

@@ -11,8 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ganbench.reports import names, selection, statistics
-from ganbench.reports.board import TRACK, Entry, Names, entries, listed, ordered
+from ganbench.reports.board import Entry, Names, entries, listed
 from ganbench.reports.names import REAL, DirectionOf
+from ganbench.reports.ranking import TRACK, ordered
 from ganbench.store import Store
 
 COLUMNS = (
@@ -51,7 +52,7 @@ def best_of_k(
 
     mean: the expected score (its configuration's mean over seeds) of the best of k of the configurations tried, drawn
     without replacement; the best is what the search would have chosen of them, by its held-out scores (`selected_by`),
-    so the curve of a metric need not be monotone. ci_low, ci_high: 95 % percentile bootstrap over configurations, of
+    so the curve of a metric need not be monotone. ci_low, ci_high: 95 % bootstrap over configurations, of
     how far it would be off with others tried. lost: configurations without a score here (diverged, failed, pruned);
     they are never the best, and a draw of none but them does not count. Names that the store does not have are
     UnknownNameErrors.
@@ -96,13 +97,13 @@ def _ks(n: int) -> NDArray[np.int64]:
 
 
 def _interval(means: statistics.Array, ks: NDArray[np.int64]) -> tuple[statistics.Array, statistics.Array]:
-    """The 95 % percentile bootstrap over configurations, in the order of preference."""
+    """The 95 % expanded percentile bootstrap over configurations, in the order of preference."""
     n, generator = len(means), np.random.default_rng(0)
     drawn = [
         statistics.expected_best(means[np.sort(generator.integers(n, size=(many, n)), axis=1)], ks)
         for many in _parts(RESAMPLES, max(1, BLOCK // n))
     ]
-    low, high = np.nanquantile(np.concatenate(drawn), [0.025, 0.975], axis=0)
+    low, high = np.nanquantile(np.concatenate(drawn), statistics.expanded_tails(n), axis=0)
     return low, high
 
 

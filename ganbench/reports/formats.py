@@ -1,16 +1,23 @@
-"""A leaderboard as text: csv for programs, Markdown for pages, one wide table for the terminal."""
+"""A leaderboard as csv, JSON or Parquet for programs, as Markdown for pages, as one wide table for the terminal."""
 
 from __future__ import annotations
 
+import importlib.metadata
+import importlib.util
+import json
 import math
 import re
 from collections.abc import Sequence
+from io import StringIO
+from typing import Any
 
 import pandas as pd
 from tabulate import tabulate
 
+from ganbench.errors import SpecError
 from ganbench.reports import names
-from ganbench.reports.board import TRACK, Row, records
+from ganbench.reports.board import TYPES, Row, records
+from ganbench.reports.ranking import TRACK
 from ganbench.reports.selection import SHOWN
 
 NONE = "–"
@@ -22,14 +29,55 @@ NEGLIGIBLE = 1e-6
 MOST_PLACES, HUGE = 7, 1e9
 """Numbers that need more decimal places than this, and those from here on, are written with a power of ten."""
 
-ALWAYS = ("rank", "variant", "network", "seeds", "mean ± std", "95 % interval", "IQM", "best", "steps", "seconds")
-SOMETIMES = ("diverged", "failed", "settings", "flags")
+ALWAYS = (
+    "rank",
+    "variant",
+    "network",
+    "seeds",
+    "mean ± std",
+    "95 % interval",
+    "IQM",
+    "best",
+    "group",
+    "steps",
+    "seconds",
+)
+SOMETIMES = ("diverged", "failed", "settings", "flags", "source")
 """Columns of a Markdown table that are left out where they would be empty."""
 
 
 def to_csv(frame: pd.DataFrame) -> str:
     """Every column at full precision, empty where there is nothing. Read `run_ids` as text: one may look a number."""
     return str(frame.to_csv(index=False, lineterminator="\n"))
+
+
+def from_csv(text: str) -> pd.DataFrame:
+    """A leaderboard from its csv, as it was: every value, type and empty text."""
+    kinds = {name: "str" if kind == "object" else kind for name, kind in TYPES.items()}
+    blank = {name: [""] for name, kind in TYPES.items() if kind != "object"}
+    return pd.read_csv(StringIO(text), dtype=kinds, keep_default_na=False, na_values=blank).astype(TYPES)
+
+
+def to_json(frame: pd.DataFrame) -> str:
+    """`{"ganbench": version, "rows": [...]}`: a row is an object of all columns, null where there is nothing."""
+    rows = [{name: _plain(value) for name, value in row.items()} for row in records(frame)]
+    made = {"ganbench": importlib.metadata.version("ganbench"), "rows": rows}
+    return json.dumps(made, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it: it has no NaN, and no infinity either, which stands as text."""
+    if value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+        return None
+    return str(value) if isinstance(value, float) and math.isinf(value) else value
+
+
+def to_parquet(frame: pd.DataFrame) -> bytes:
+    """Every column with its type; SpecError where pyarrow is not installed."""
+    if importlib.util.find_spec("pyarrow") is None:
+        raise SpecError("Parquet needs the package pyarrow: pip install 'ganbench[parquet]'")
+    made: bytes = frame.to_parquet(index=False)
+    return made
 
 
 def to_markdown(frame: pd.DataFrame, command: str | None = None) -> str:
@@ -42,8 +90,42 @@ def to_markdown(frame: pd.DataFrame, command: str | None = None) -> str:
         for track, rows in of_dataset.groupby(list(TRACK[1:]), sort=False):
             metric, protocol, versions = (str(part) for part in track)
             lines += [f"### {_escaped(metric)} ({names.told(names.direction(metric))})", ""]
-            lines += [_escaped(f"{protocol} ({versions})"), "", _table(records(rows)), ""]
+            lines += [_escaped(f"{protocol} ({versions})" if versions else protocol), "", _table(records(rows)), ""]
     return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def across_to_markdown(frame: pd.DataFrame) -> str:
+    """The table across data sets: one a metric and protocol, the best in bold."""
+    lines = [] if len(frame) else ["No metric was measured alike on several data sets.", ""]
+    for (metric, protocol, over), rows in frame.groupby(["metric", "protocol", "over"], sort=False):
+        lines += [f"## {_escaped(str(metric))} over {_escaped(', '.join(str(over).split()))}", ""]
+        lines += [_escaped(str(protocol)), "", _across(records(rows)), ""]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _across(rows: Sequence[Row]) -> str:
+    lines = []
+    for row in rows:
+        strong = "**" if not pd.isna(row["rank"]) and row["rank"] == 1 else ""
+        lines.append(
+            {
+                "rank": NONE if pd.isna(row["rank"]) else str(row["rank"]),
+                "variant": f"{strong}{_escaped(row['variant'])}{strong}",
+                "network": _escaped(row["network"]),
+                "data sets": str(row["datasets"]),
+                "seeds": str(row["seeds"]),
+                "mean rank": f"{row['mean_rank']:.2f}" if math.isfinite(row["mean_rank"]) else NONE,
+                "95 % interval": _range(row["ci_low"], row["ci_high"]),
+                "group": row["group"],
+                "beaten by the best": f"{row['improvement']:.2f}" if math.isfinite(row["improvement"]) else NONE,
+                "95 %": _range(row["improvement_low"], row["improvement_high"]),
+            }
+        )
+    return str(tabulate(lines, headers="keys", tablefmt="pipe", disable_numparse=True))
+
+
+def _range(low: float, high: float) -> str:
+    return NONE if math.isnan(low) else f"[{low:.2f}, {high:.2f}]"
 
 
 def curves_to_markdown(frame: pd.DataFrame) -> str:
@@ -154,7 +236,9 @@ def _table(rows: Sequence[Row]) -> str:
             headers=columns,
             tablefmt="pipe",
             disable_numparse=True,
-            colalign=["left" if column in ("variant", "network", *SOMETIMES[2:]) else "right" for column in columns],
+            colalign=[
+                "left" if column in ("variant", "network", "group", *SOMETIMES[2:]) else "right" for column in columns
+            ],
         )
     )
 
@@ -170,17 +254,19 @@ def _cells(row: Row) -> dict[str, str]:
         "rank": str(row["rank"]) if ranked else NONE,
         "variant": f"{strong}{_escaped(row['variant'])}{strong}",
         "network": _escaped(row["network"]),
-        "seeds": str(row["seeds"]),
+        "seeds": NONE if row["source"] else str(row["seeds"]),
         "mean ± std": f"{strong}{plus_minus(row['mean'], std)}{strong}",
         "95 % interval": NONE if undefined else f"[{number(row['ci_low'], std)}, {number(row['ci_high'], std)}]",
         "IQM": number(row["iqm"], std),
         "best": number(row["best"], std),
-        "steps": str(row["steps"]),
+        "group": row["group"],
+        "steps": NONE if row["source"] else str(row["steps"]),
         "seconds": number(row["seconds"]),
         "diverged": str(row["diverged"] or ""),
         "failed": str(row["failed"] or ""),
         "settings": _escaped(row["settings"] + tried),
         "flags": _escaped(row["flags"]),
+        "source": _escaped(row["source"]),
     }
 
 

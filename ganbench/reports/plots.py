@@ -18,8 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from ganbench.reports import names
-from ganbench.reports.board import TRACK, Row, records
+from ganbench.reports.board import Row, records
 from ganbench.reports.formats import heads, track_of
+from ganbench.reports.ranking import TRACK
 from ganbench.store.artifacts import atomic_write
 
 DPI = 125

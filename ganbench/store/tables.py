@@ -94,7 +94,7 @@ claims = Table(
 
 
 RUN_COLUMNS = ("id", "variant", "dataset", "network", "seed", "steps", "group_id", "spec", "status", "seconds")
-SCORE_COLUMNS = ("run_id", "metric", "version", "value", "protocol_text", "flags")
+SCORE_COLUMNS = ("run_id", "metric", "version", "value", "stderr", "protocol_text", "flags")
 
 
 class RunRow(NamedTuple):
@@ -119,6 +119,7 @@ class ScoreRow(NamedTuple):
     metric: str
     version: int
     value: float  # NaN where undefined
+    stderr: float  # over samples; NaN where the metric has none
     protocol: str  # as one line
     flags: tuple[str, ...]
 
@@ -192,8 +193,8 @@ def to_run_row(row: Any) -> RunRow:
 
 def to_score_row(row: Any) -> ScoreRow:
     """From SCORE_COLUMNS."""
-    run_id, metric, version, value, protocol, flags = row
-    return ScoreRow(run_id, metric, version, _number(value), protocol, tuple(flags))
+    run_id, metric, version, value, stderr, protocol, flags = row
+    return ScoreRow(run_id, metric, version, _number(value), _number(stderr), protocol, tuple(flags))
 
 
 def _number(value: float | None) -> float:

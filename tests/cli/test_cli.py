@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -68,6 +69,35 @@ def test_report_filters_and_files(swept: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "")
     assert "### kl (lower is better)" in target.read_text()
     assert "lsgan" not in target.read_text()
+
+
+def test_report_has_every_format(swept: Path, tmp_path: Path) -> None:
+    done = run("report", "json", "--metric", "kl", cwd=swept)
+    assert {row["variant"] for row in json.loads(done.stdout)["rows"]} == {"real", "ns", "lsgan"}
+    assert r"\toprule" in run("report", "latex", cwd=swept).stdout
+    assert run("report", "parquet", "-o", str(tmp_path / "b.parquet"), cwd=swept).returncode == 0
+    assert len(pd.read_parquet(tmp_path / "b.parquet")) == 12
+    assert run("report", "md", "--across", cwd=swept).stdout == "No metric was measured alike on several data sets.\n"
+    published = str(Path(__file__).parents[2] / "leaderboards" / "published.csv")
+    assert "PacGAN table 1" in run("report", "md", "--published", published, cwd=swept).stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["parquet"], "say where to with -o FILE"),
+        (["latex", "--across"], "LaTeX is made of the leaderboard alone"),
+        (["csv", "--across", "--best-of-k"], "two tables: ask for one"),
+        (["csv", "--across", "--published", "x.csv"], "--published stands beside the leaderboard alone"),
+        (["csv", "--across", "--plot", "x.png"], "--plot draws the leaderboard or --best-of-k"),
+        (["csv", "--published", "none.csv"], "cannot read none.csv"),
+    ],
+)
+def test_what_report_cannot_do_is_one_line(swept: Path, options: list[str], message: str) -> None:
+    done = run("report", *options, cwd=swept)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
 
 
 def test_the_same_sweep_again_does_nothing_and_says_so(swept: Path) -> None:
@@ -224,7 +254,7 @@ def one_line(done: subprocess.CompletedProcess[str], *parts: str) -> None:
         (["sweep", "none.toml"], ["cannot read none.toml"]),
         (["sweep", "--no-such-option"], ["No such option"]),
         (["report", "csv"], ["no store at", "ganbench sweep"]),
-        (["report", "pdf"], ["'pdf' is not one of 'csv', 'md'"]),
+        (["report", "pdf"], ["'pdf' is not one of 'csv', 'md', 'latex', 'json', 'parquet'"]),
         (["show", "abc"], ["no store at"]),
         (["list", "variant"], ["cannot list 'variant'", "did you mean 'variants'?"]),
         (["eval", "none.npy", "--dataset", "ring"], ["no samples at none.npy"]),

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, insert
 
 from ganbench.errors import StoreError, UnknownNameError
 from ganbench.reports.board import TYPES, leaderboard
-from ganbench.reports.formats import to_csv
+from ganbench.reports.formats import from_csv, to_csv
+from ganbench.reports.ranking import letters
 from ganbench.reports.statistics import bootstrap_interval
 from ganbench.spec import RunRecord, RunSpec, Score, Status
 from ganbench.store import Store, tables
@@ -212,10 +213,57 @@ def test_csv_comes_back_through_pandas(store: Store, add) -> None:
     add("real", [0.01], network="none", steps=0)
     add("wgan", [DIVERGED], note='quoted "text", with commas\nand lines')
     frame = leaderboard(store)
-    back = pd.read_csv(io.StringIO(to_csv(frame)), dtype=TYPES)
-    for name in ("settings", "selected_by", "flags", "values"):
-        back[name] = back[name].fillna("")
+    back = pd.read_csv(io.StringIO(to_csv(frame)), dtype={"run_ids": str})
+    for name, kind in TYPES.items():
+        back[name] = back[name].astype("object").fillna("") if kind == "object" else back[name].astype(kind)
     pd.testing.assert_frame_equal(back, frame)
+    pd.testing.assert_frame_equal(from_csv(to_csv(frame)), frame)
+
+
+def test_where_the_spread_comes_from(store: Store, add) -> None:
+    """Scores of 1 and 3 whose standard errors are .5 and .7, and another configuration with a mean of 6."""
+    for seed, (value, stderr) in enumerate([(1.0, 0.5), (3.0, 0.7)]):
+        spec = RunSpec(variant="ns", dataset="ring", network="mlp", seed=seed, steps=1, versions={"dataset": 1})
+        score = Score(metric="kl", version=1, value=value, stderr=stderr, protocol={"split": "train"})
+        store.finish(RunRecord(spec=spec, status=Status.COMPLETED, scores=(score,)))
+    add("ns", [6.0], steps=2)
+    add("exact", [6.0, 6.0])
+    rows = leaderboard(store).set_index("variant")
+    assert rows["std"]["ns"] == pytest.approx(math.sqrt(2))
+    assert rows["sampling_std"]["ns"] == pytest.approx(math.sqrt((0.25 + 0.49) / 2))
+    assert rows["training_std"]["ns"] == pytest.approx(math.sqrt(2 - 0.37))
+    assert rows["search_std"]["ns"] == pytest.approx(4 / math.sqrt(2))
+    assert math.isnan(rows["sampling_std"]["exact"])
+    assert math.isnan(rows["training_std"]["exact"])
+    assert math.isnan(rows["search_std"]["exact"])
+
+
+def test_samples_that_explain_all_of_the_spread_leave_none(store: Store) -> None:
+    for seed in (0, 1):
+        spec = RunSpec(variant="ns", dataset="ring", network="mlp", seed=seed, steps=1, versions={"dataset": 1})
+        score = Score(metric="kl", version=1, value=1.0 + seed / 10, stderr=5.0, protocol={})
+        store.finish(RunRecord(spec=spec, status=Status.COMPLETED, scores=(score,)))
+    assert leaderboard(store)["training_std"][0] == 0
+
+
+def test_groups_and_improvement(store: Store, add) -> None:
+    add("real", [0.0])
+    add("good", [1.0, 1.1, 1.2, 1.3, 1.4, 1.5])
+    add("like", [1.05, 1.15, 1.25, 1.35, 1.45, 1.55])
+    add("bad", [9.0, 9.1, 9.2, 9.3, 9.4, 9.5])
+    add("lost", [DIVERGED, DIVERGED, DIVERGED, 2.0])
+    rows = leaderboard(store).set_index("variant")
+    assert dict(rows["group"]) == {"real": "", "good": "a", "like": "a", "lost": "a", "bad": "b"}
+    assert rows["improvement"]["bad"] == 1
+    assert rows["improvement"]["like"] == pytest.approx(21 / 36)  # of good i and like j, i <= j
+    assert math.isnan(rows["improvement"]["good"])
+    assert rows["diverged_share"]["lost"] == 0.75
+    shown = leaderboard(store, variant="bad")
+    assert list(shown["group"]) == ["b"]
+
+
+def test_letters() -> None:
+    assert [letters(number) for number in (0, 25, 26, 27, 701, 702)] == ["a", "z", "aa", "ab", "zz", "aaa"]
 
 
 @pytest.mark.slow

@@ -1,14 +1,29 @@
 from __future__ import annotations
 
+import io
+import json
 import math
 
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
-from ganbench.reports.board import leaderboard
-from ganbench.reports.formats import number, plus_minus, to_csv, to_markdown, wide
+from ganbench.errors import SpecError
+from ganbench.reports.across import across
+from ganbench.reports.board import TYPES, leaderboard
+from ganbench.reports.formats import (
+    across_to_markdown,
+    from_csv,
+    number,
+    plus_minus,
+    to_csv,
+    to_json,
+    to_markdown,
+    to_parquet,
+    wide,
+)
 from ganbench.spec import Status
 from ganbench.store import Store
 
@@ -79,15 +94,15 @@ def test_markdown(frame: pd.DataFrame) -> None:
     ]  # fmt: skip
     cells = [[cell.strip() for cell in line.strip("|").replace("\\|", "!").split("|")] for line in lines[8:]]
     assert cells[0] == [
-        "rank", "variant", "network", "seeds", "mean ± std", "95 % interval", "IQM", "best", "steps", "seconds",
-        "diverged", "failed", "settings", "flags",
+        "rank", "variant", "network", "seeds", "mean ± std", "95 % interval", "IQM", "best", "group",
+        "steps", "seconds", "diverged", "failed", "settings", "flags",
     ]  # fmt: skip
-    assert cells[2] == ["–", "real", "none", "1", "0.0014", "–", "0.0014", "0.0014", "0", "1", "", "", "", ""]
+    assert cells[2] == ["–", "real", "none", "1", "0.0014", "–", "0.0014", "0.0014", "", "0", "1", "", "", "", ""]
     assert cells[3][:5] == ["1", "**ns**", "mlp", "1", "**0.25**"]
     assert cells[4][1:8] == ["wgan!gp", "mlp", "2", "0.60 ± 0.14", "[0.50, 0.70]", "0.60", "0.50"]
-    assert cells[4][10:] == ["1", "", "lr=0.1 (best of 2)", r"a!b\*"]
-    assert cells[5] == ["–", "lost", "mlp", "0", "–", "–", "–", "–", "100", "–", "", "1", "", ""]
-    assert {len(row) for row in cells} == {14}
+    assert cells[4][11:] == ["1", "", "lr=0.1 (best of 2)", r"a!b\*"]
+    assert cells[5] == ["–", "lost", "mlp", "0", "–", "–", "–", "–", "", "100", "–", "", "1", "", ""]
+    assert {len(row) for row in cells} == {15}
 
 
 def test_markdown_has_a_section_a_data_set_and_no_empty_columns(frame: pd.DataFrame) -> None:
@@ -139,3 +154,60 @@ def test_wide_of_a_data_set_without_scores(store: Store, add) -> None:
     table = wide(leaderboard(store), "ring")
     assert table.empty
     assert list(table.columns) == ["variant", "network", "seeds"]
+
+
+def test_markdown_renders_as_tables(frame: pd.DataFrame) -> None:
+    """By a CommonMark parser: a table a section, in each line as many cells as in its head, names as they are."""
+    tokens = MarkdownIt("commonmark").enable("table").parse(to_markdown(frame))
+    tables: list[list[int]] = []
+    for token in tokens:
+        if token.type == "table_open":
+            tables.append([])
+        elif token.type == "tr_open":
+            tables[-1].append(0)
+        elif token.type in ("th_open", "td_open"):
+            tables[-1][-1] += 1
+    assert sorted(len(rows) for rows in tables) == [2, 3, 5]
+    assert all(len(set(rows)) == 1 for rows in tables)
+    texts = ["".join(child.content for child in token.children or ()) for token in tokens if token.type == "inline"]
+    assert "wgan|gp" in texts
+    assert "a|b*" in texts
+
+
+def test_csv_and_parquet_come_back_without_loss(frame: pd.DataFrame) -> None:
+    frame = frame.assign(settings="NA", flags="null").astype(TYPES)  # words that pandas takes for nothing
+    pd.testing.assert_frame_equal(from_csv(to_csv(frame)), frame, check_exact=True)
+    pd.testing.assert_frame_equal(pd.read_parquet(io.BytesIO(to_parquet(frame))).astype(TYPES), frame, check_exact=True)
+    empty = frame.iloc[:0]
+    pd.testing.assert_frame_equal(from_csv(to_csv(empty)), empty)
+
+
+def test_parquet_without_pyarrow_says_what_to_install(frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(SpecError, match=r"pip install 'ganbench\[parquet\]'"):
+        to_parquet(frame)
+
+
+def test_json_has_every_number_whole_and_null_for_none(frame: pd.DataFrame) -> None:
+    made = json.loads(to_json(frame), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert [row["variant"] for row in made["rows"]] == list(frame["variant"])
+    lost = next(row for row in made["rows"] if row["variant"] == "lost")
+    assert lost["rank"] is lost["mean"] is None
+    assert lost["failed"] == 1
+    given = next(row for row in made["rows"] if row["variant"] == "wgan|gp")
+    assert given["mean"] == 0.6
+    assert given["std"] == frame.set_index("variant")["std"]["wgan|gp"]
+    assert set(given) == set(TYPES)
+
+
+def test_across_as_markdown(store: Store, add) -> None:
+    for dataset in ("ring", "grid"):
+        add("ns", [1.0, 1.5], dataset=dataset)
+        add("wgan|gp", [2.0, 2.5], dataset=dataset)
+    text = across_to_markdown(across(leaderboard(store)))
+    assert "## kl over" in text
+    assert "| 1      | **ns**" in text
+    assert r"wgan\|gp" in text
+    assert across_to_markdown(across(leaderboard(store, dataset="ring"))) == (
+        "No metric was measured alike on several data sets.\n"
+    )
