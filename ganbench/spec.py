@@ -44,7 +44,9 @@ BUDGETS = ("d_steps", "g_steps", "images")
 """What a budget may be counted in: updates of D, updates of G, real images (or points) that D sees."""
 
 
-class _Model(BaseModel):
+class Model(BaseModel):
+    """Validated fields that never change; what is not a field is refused."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     @classmethod
@@ -71,7 +73,7 @@ class Status(enum.StrEnum):
         return self in (Status.COMPLETED, Status.DIVERGED, Status.PRUNED)
 
 
-class RunSpec(_Model):
+class RunSpec(Model):
     """One run, with every default applied, so that its content is its identity.
 
     `settings` holds every hyperparameter that the variant and the network know; `versions` those of the variant,
@@ -109,7 +111,7 @@ class RunSpec(_Model):
         return copied
 
 
-class Range(_Model):
+class Range(Model):
     """A range to draw from: uniform, or log-uniform with `log`; integers where both bounds are integers."""
 
     low: int | float
@@ -125,7 +127,7 @@ class Range(_Model):
         return self
 
 
-class Scoring(_Model):
+class Scoring(Model):
     """What runs are scored by. None means the default of the data set or of the metric."""
 
     metrics: tuple[str, ...] | None = None
@@ -143,7 +145,7 @@ class Scoring(_Model):
         return {"": value} if isinstance(value, str | Path) else {} if value is None else value
 
 
-class SweepSpec(_Model):
+class SweepSpec(Model):
     """A sweep: variants x data sets x networks x configurations x seeds."""
 
     variants: tuple[str, ...] = Field(min_length=1)
@@ -264,7 +266,7 @@ SELECTION: dict[str, Scalar] = {"use": "selection"}
 """In the protocol of scores by which a search chooses: no track of what is reported has it."""
 
 
-class Score(_Model):
+class Score(Model):
     """One metric of one run under one protocol.
 
     `value` is NaN where the metric is undefined (the reason stands in `flags`); `stderr` is the standard error
@@ -295,7 +297,7 @@ class Score(_Model):
         return " ".join(f"{key}={plain(value)}" for key, value in sorted(self.protocol.items()))
 
 
-class RunRecord(_Model):
+class RunRecord(Model):
     """What came of a run. `step` is the last step trained; for a diverged run, the first non-finite one."""
 
     spec: RunSpec

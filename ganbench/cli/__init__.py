@@ -12,7 +12,7 @@ import click
 
 from ganbench.errors import GanbenchError, nearest
 
-COMMANDS = ("sweep", "report", "run", "eval", "list", "show")
+COMMANDS = ("sweep", "report", "run", "eval", "list", "show", "check")
 INTERRUPTED = 130
 
 

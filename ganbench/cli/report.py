@@ -71,12 +71,12 @@ def command(
     if plot is not None:
         from ganbench.reports import plots
 
-        with _writing(plot):
+        with writing(plot):
             (plots.best_of_k_figure if best_of_k else plots.leaderboard_figure)(frame, plot)
     if output is None:
         click.echo(made, nl=False)
         return
-    with _writing(output):
+    with writing(output):
         output.write_bytes(made if isinstance(made, bytes) else made.encode())
 
 
@@ -124,7 +124,7 @@ def _written(table: str, form: str, frame: pd.DataFrame) -> str | bytes:
 
 
 @contextlib.contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def writing(path: Path) -> Iterator[None]:
     """Say which file was written; one that cannot be is one line."""
     try:
         yield

@@ -46,6 +46,7 @@ class Surroundings:
     events: bool = False  # whether runs leave TensorBoard's files
     address: str | None = None  # of a running Ray cluster; None: one on this machine, for the sweep alone
     compile_step: bool = False  # whether training steps are compiled
+    pictures: bool = True  # whether runs leave curves and samples as pictures
 
 
 @dataclass(frozen=True)
@@ -186,6 +187,7 @@ def _tasks(legs: Sequence[Leg], todo: set[str], rounds: Rounds, store: Store, wh
             events=where.events,
             selection=rounds.selection(part[0].run),
             compiled=where.compile_step,
+            pictures=where.pictures,
             until=part[0].until,
         )
         for index, part in enumerate(sorted(left, key=lambda part: sum(map(cost, part)), reverse=True))

@@ -54,6 +54,7 @@ class Task:
     events: bool = False  # whether to write TensorBoard's files
     selection: Selection | None = None  # in a search: what configurations are chosen by
     compiled: bool = False  # whether steps are compiled
+    pictures: bool = True  # whether curves and samples are drawn
     until: int | None = None  # the step of a rung at which the runs are to stop; None: they go to their ends
 
     @property
@@ -167,7 +168,8 @@ def _scored(task: Task, dataset: Dataset, status: Status, state: RunState) -> Ru
     if status is Status.COMPLETED:
         sampler = GeneratorSampler(state, dataset, task.root)
         scores, seconds = _score(task, dataset, sampler, sampler.protocol)
-        _draw_samples(folder, dataset, sampler)
+        if task.pictures:
+            _draw_samples(folder, dataset, sampler)
     if task.selection is not None and status in (Status.COMPLETED, Status.PRUNED):
         chosen_by, more_seconds = _score_selection(task, dataset, state, task.selection)
         scores, seconds = scores + chosen_by, seconds + more_seconds
@@ -180,7 +182,7 @@ def _scored(task: Task, dataset: Dataset, status: Status, state: RunState) -> Ru
         scores=scores,
         provenance=provenance(task) | _computed(state),
     )
-    if status is not Status.PRUNED:  # a search has many, and a figure takes longer than a short leg
+    if task.pictures and status is not Status.PRUNED:  # a search has many, and a figure takes longer than a short leg
         _draw_curves(folder, state)
     if task.events:
         _write_events(folder, state, record)
