@@ -23,7 +23,7 @@ MOST_PLACES, HUGE = 7, 1e9
 """Numbers that need more decimal places than this, and those from here on, are written with a power of ten."""
 
 ALWAYS = ("rank", "variant", "network", "seeds", "mean ± std", "95 % interval", "IQM", "best", "steps", "seconds")
-SOMETIMES = ("diverged", "failed", "settings", "flags")
+SOMETIMES = ("diverged", "failed", "settings", "flags", "best over training")
 """Columns of a Markdown table that are left out where they would be empty."""
 
 
@@ -181,7 +181,15 @@ def _cells(row: Row) -> dict[str, str]:
         "failed": str(row["failed"] or ""),
         "settings": _escaped(row["settings"] + tried),
         "flags": _escaped(row["flags"]),
+        "best over training": _over_training(row),
     }
+
+
+def _over_training(row: Row) -> str:
+    best = row["best_over_training"]
+    if math.isnan(best):
+        return ""
+    return f"{plus_minus(best, row['best_over_training_std'])} at step {number(row['best_step'])}"
 
 
 def _escaped(text: str) -> str:

@@ -3,8 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click import Command
 
-from ganbench.cli import options
+from ganbench.cli import ganbench, options
 from ganbench.errors import SpecError
 from ganbench.spec import Scoring, SweepSpec
 
@@ -63,7 +64,19 @@ def test_scoring_holds_what_was_given_alone() -> None:
 
 
 def test_every_field_of_a_scoring_is_an_option() -> None:
-    assert set(options.SCORING) == set(Scoring.model_fields)
+    assert {*options.SCORING, "looks"} == set(Scoring.model_fields)
+
+
+def test_looks_are_an_option_of_what_trains() -> None:
+    without = {command.name for command in ganbench.commands.values() if not _has(command, "--looks")}
+    assert {command.name for command in ganbench.commands.values()} - without == {"sweep", "run"}
+    given = dict.fromkeys(options.SCORING) | {"weights": (), "looks": 4}
+    assert options.scoring(given) == {"looks": 4}
+    assert given == {}
+
+
+def _has(command: Command, option: str) -> bool:
+    return any(option in parameter.opts for parameter in command.params)
 
 
 @pytest.mark.parametrize(
