@@ -58,8 +58,8 @@ class Looks:
                 self._write(state.spec, self._taken(state))
 
     def of(self, state: RunState, status: Status) -> Seen:
-        """What a run that ended so has scored on its way."""
-        past = [step for step in self.steps if step < state.step or (step == state.step and status is Status.PRUNED)]
+        """What a run that ended so has scored on its way; nothing yet of one that is to go on."""
+        past = [step for step in self.steps if _past(step, state, status)]
         found = {step: self._read(state.spec, step) for step in past}
         taken = [each for each in found.values() if each is not None]
         # one that diverged may have been beyond scoring a step before its losses told
@@ -123,6 +123,13 @@ class _Taken(BaseModel):
     seconds: float  # of scoring
     error: str | None
     scores: tuple[Score, ...]
+
+
+def _past(step: int, state: RunState, status: Status) -> bool:
+    """Whether the run was there, and not diverged."""
+    if status is Status.INTERRUPTED:
+        return False
+    return step < state.step or (step == state.step and status is not Status.DIVERGED)
 
 
 def _missing(step: int, taken: _Taken | None) -> str:

@@ -22,7 +22,7 @@ from ganbench.metrics import engine
 from ganbench.reports.glance import standings
 from ganbench.spec import RunRecord, Scoring, Status
 from ganbench.store import Store
-from ganbench.sweeps import looks
+from ganbench.sweeps import looks, task
 from ganbench.sweeps.board import Board
 from ganbench.sweeps.looks import look_steps
 from ganbench.sweeps.sweep import Outcome, Surroundings, run_sweep
@@ -132,6 +132,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str,
     return {cohort: outcomes(folder / f"{cohort}.db") for cohort in (1, 3)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cohort", [1, 3])
 @pytest.mark.parametrize("way", ["killed", "asked"])
 def test_stopped_at_random_moments_it_ends_with_the_same_scores(
@@ -164,6 +165,7 @@ def test_stopped_at_random_moments_it_ends_with_the_same_scores(
         def begin(self, tasks: Any, board: Board, skipped: int) -> None:
             boards.append(board)
 
+    monkeypatch.setattr(task, "_draw_curves", lambda *_: None)  # a figure takes longer than a run here
     monkeypatch.setattr(Board, "set", beat)
     monkeypatch.setattr(looks, "atomic_write", written)
     where = tmp_path / "0.db"
@@ -233,6 +235,8 @@ def test_what_was_scored_before_a_kill_is_not_scored_again(tmp_path: Path, monke
     path, scored = tmp_path / "s.db", []
     interrupted(path, monkeypatch)
     shutil.rmtree(path.with_suffix(".artifacts") / "cohorts", ignore_errors=True)
+    (record,) = records(path)
+    assert (record.status, record.scores) == (Status.INTERRUPTED, ())
     (checkpoint,) = path.with_suffix(".artifacts").glob(f"*/{CHECKPOINT}")
     checkpoint.unlink()  # so that it starts over
     score = looks.Looks._score
