@@ -59,10 +59,10 @@ class Looks:
 
     def of(self, state: RunState, status: Status) -> Seen:
         """What a run that ended so has scored on its way; nothing yet of one that is to go on."""
-        past = [step for step in self.steps if _past(step, state, status)]
+        past = [step for step in self.steps if step <= state.step and status is not Status.INTERRUPTED]
         found = {step: self._read(state.spec, step) for step in past}
         taken = [each for each in found.values() if each is not None]
-        # one that diverged may have been beyond scoring a step before its losses told
+        # one that diverged is not shown from there on, or from a step before, where its weights told sooner
         missing = [] if status is Status.DIVERGED else [_missing(step, each) for step, each in found.items()]
         return Seen(
             scores=tuple(score for each in taken for score in each.scores),
@@ -123,13 +123,6 @@ class _Taken(BaseModel):
     seconds: float  # of scoring
     error: str | None
     scores: tuple[Score, ...]
-
-
-def _past(step: int, state: RunState, status: Status) -> bool:
-    """Whether the run was there, and not diverged."""
-    if status is Status.INTERRUPTED:
-        return False
-    return step < state.step or (step == state.step and status is not Status.DIVERGED)
 
 
 def _missing(step: int, taken: _Taken | None) -> str:

@@ -157,17 +157,12 @@ def _run(
 ) -> None:
     """Train until all have ended."""
     reached = Status.COMPLETED if until == cohort.first.spec.steps else Status.PRUNED
-    with torch.random.fork_rng(devices=_cuda(cohort)):
+    with torch.random.fork_rng(devices=[cohort.first.device] if cohort.first.device.type == "cuda" else []):
         while cohort.rows:
             stop = cohort.step < until and _Course(cohort, dataset, root, until, compiled).run(file, every, pulse, look)
             if cohort.step == until or stop:
                 status = reached if cohort.step == until else Status.INTERRUPTED
                 cohort.end(dict.fromkeys(range(len(cohort.rows)), status))
-
-
-def _cuda(cohort: Cohort) -> list[torch.device]:
-    device = cohort.first.device
-    return [device] if device.type == "cuda" else []
 
 
 class _Course:
@@ -221,8 +216,7 @@ class _Course:
         """Show those that have not diverged. None is taken out, for the others' numbers must not depend on a look."""
         diverged = self.first_bad()
         self.cohort.hand_back()
-        with torch.random.fork_rng(devices=_cuda(self.cohort)):
-            look([run for row, run in enumerate(self.cohort.training) if row not in diverged])
+        look([run for row, run in enumerate(self.cohort.training) if row not in diverged])
 
     @torch.no_grad()
     def average(self) -> None:

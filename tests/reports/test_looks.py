@@ -53,7 +53,7 @@ def best(frame: pd.DataFrame, variant: str = "ns") -> tuple[float, float, float]
 
 def test_by_hand_where_lower_is_better(store: Store) -> None:
     add(store, "ns", {30: 0.5, 60: 0.2, END: 0.4}, seed=0)
-    add(store, "ns", {30: 0.9, 60: 0.8, END: 0.6}, seed=1)
+    add(store, "ns", {30: math.nan, 60: 0.8, END: 0.6}, seed=1)
     add(store, "ns", {30: 0.1, 60: math.nan, END: 0.3}, seed=2)
     (row,) = leaderboard(store).to_dict("records")
     assert row["mean"] == pytest.approx(1.3 / 3)

@@ -6,11 +6,13 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+import torch._inductor
 from torch import Tensor
 
-from ganbench.data import find
+from ganbench.data import Dataset, find
 from ganbench.spec import RunSpec, Scalar, Status
 from ganbench.testing import different
 from ganbench.training import checkpoint, loop
@@ -28,13 +30,13 @@ ON_POINTS = [card.name for card in VARIANTS if "points" in card.kinds]
 class Sampling:
     """Samples all that it is shown, and spoils the global stream of random numbers."""
 
-    def __init__(self, *steps: int) -> None:
-        self.steps = steps
+    def __init__(self, *steps: int, of: Dataset = RING) -> None:
+        self.steps, self.of = steps, of
         self.seen: dict[tuple[str, int], Tensor] = {}
 
     def __call__(self, states: Sequence[RunState]) -> None:
         for state in states:
-            self.seen[state.spec.id, state.step] = torch.cat(list(GeneratorSampler(state, RING)(50)))
+            self.seen[state.spec.id, state.step] = torch.cat(list(GeneratorSampler(state, self.of)(50)))
         torch.manual_seed(0)
 
 
@@ -56,6 +58,34 @@ def test_a_look_changes_no_bit(variant: str, count: int) -> None:
     assert look.seen.keys() == {(each.id, step) for each in specs for step in look.steps}
     for (status, state), (other, seen) in zip(plain, looked, strict=True):
         assert status is other
+        assert same(state, seen)
+
+
+@pytest.mark.parametrize(
+    ("variant", "network"),
+    [("ns", "dcgan"), ("sngan", "dcgan"), ("cgan", "dcgan"), ("lapgan", "pyramid"), ("dbn", "boltzmann")],
+)
+def test_a_look_changes_no_bit_of_runs_on_images(variant: str, network: str, tmp_path: Path) -> None:
+    """Batch norms gather statistics to be sampled, Boltzmann machines run a chain, pyramids enlarge held-out images."""
+    images = np.random.default_rng(0).integers(0, 256, (100, 28, 28), dtype=np.uint8)
+    np.savez(tmp_path / "pictures.npz", images=images, labels=np.arange(100) % 4)
+    pictures = find(str(tmp_path / "pictures.npz"))
+    small = {"width": 4, "latent_dim": 8, "batch_size": 16}
+    specs, look = [resolve(variant, pictures, steps=4, network=network, overrides=small)], Sampling(1, 3, of=pictures)
+    plain, looked = train_together(specs, pictures), train_together(specs, pictures, look=look)
+    assert {step for _, step in look.seen} == {1, 3}
+    assert same(plain[0][1], looked[0][1])
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_look_changes_no_bit_of_compiled_steps(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They write in place what they keep: a look reads it and leaves it where it is. Graphs are run as traced."""
+    monkeypatch.setattr(torch._inductor, "compile", lambda graph, leaves, options: graph)
+    specs, look = different(spec("wgan-gp", ema=0.9), count), Sampling(3, 4)
+    plain, looked = (train_together(specs, RING, compiled=True, look=each) for each in (None, look))
+    assert len(look.seen) == 2 * count
+    for (_, state), (_, seen) in zip(plain, looked, strict=True):
+        assert state.eager == {}
         assert same(state, seen)
 
 
