@@ -42,6 +42,7 @@ def sweep(
     dtype: str | None = None,
     compile: bool | None = None,
     split: str | None = None,
+    looks: int | None = None,
     device: str = "auto",
     executor: str = "process",
     address: str | None = None,
@@ -60,7 +61,7 @@ def sweep(
 
     Values of `set` may be lists to go through or `{"low", "high", "log"}` ranges to draw from. sampler to budget: how
     settings are searched and how long a run is, see ganbench.spec.SweepSpec and docs/search.md. weights: a file, or
-    files by extractor. metrics to split: what is scored, see ganbench.spec.Scoring. Errors are
+    files by extractor. metrics to looks: what is scored and when, see ganbench.spec.Scoring. Errors are
     `ganbench.errors.GanbenchError`. Where `executor` is "process", call it from under `if __name__ == "__main__":`.
     """
     given = locals()

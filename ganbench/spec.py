@@ -138,6 +138,7 @@ class Scoring(Model):
     dtype: str = Field("float32", description="what extractors compute in")
     compile: bool = Field(False, description="whether extractors that can be are compiled first")
     split: str | None = Field(None, description="real data that scores are held against; None: each metric's own")
+    looks: int = Field(0, ge=0, description="how often a run is scored before its end too, at evenly spaced steps")
 
     @field_validator("weights", mode="before")
     @classmethod
@@ -161,7 +162,7 @@ class SweepSpec(Model):
     batch: int = Field(5, ge=1, description="configurations asked at once, of a sampler that learns")
     objective: str | None = Field(None, description="the metric that a search is after; None: the primary one")
     halving: int | None = Field(None, ge=2, description="the best one in so many goes on from each rung")
-    rungs: int | None = Field(None, ge=1, description="looks before the end, with halving; None: 2")
+    rungs: int | None = Field(None, ge=1, description="rungs before the end, with halving; None: 2")
     top: int | None = Field(None, ge=1, description="after the search, so many of the best run with all `seeds`")
     search_seeds: tuple[int, ...] | None = Field(None, min_length=1, description="seeds of the search itself")
     search_seed: int = Field(0, ge=0)
@@ -266,6 +267,10 @@ SELECTION: dict[str, Scalar] = {"use": "selection"}
 """In the protocol of scores by which a search chooses: no track of what is reported has it."""
 
 
+STEP = "step"
+"""In the protocol of what a run scored on its way: at a look, or, to be chosen by, at a rung of a search."""
+
+
 class Score(Model):
     """One metric of one run under one protocol.
 
@@ -285,6 +290,11 @@ class Score(Model):
     def selects(self) -> bool:
         """Whether it is there to choose a configuration by, and not to be reported."""
         return self.protocol.get("use") == SELECTION["use"]
+
+    @property
+    def at_look(self) -> bool:
+        """Whether the run was still on its way, and was scored to be reported: never in place of its end."""
+        return isinstance(self.protocol.get(STEP), int) and not self.selects
 
     @property
     def finite(self) -> float | None:
@@ -311,8 +321,14 @@ class RunRecord(Model):
 
     @property
     def reported(self) -> tuple[Score, ...]:
-        """The scores without those that choose a configuration."""
-        return tuple(score for score in self.scores if not score.selects)
+        """The scores of its end, without those that choose a configuration."""
+        return tuple(score for score in self.scores if not score.selects and not score.at_look)
+
+    @property
+    def looks(self) -> tuple[Score, ...]:
+        """The scores of its looks, the earliest first."""
+        found = (score for score in self.scores if score.at_look)
+        return tuple(sorted(found, key=lambda score: (score.metric, score.protocol[STEP])))
 
 
 def plain(value: Scalar) -> Scalar:

@@ -17,7 +17,7 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 SCORING = ("metrics", "samples", "features", "weights", "resize", "dtype", "compile", "split")
-"""The fields of a Scoring, and the options of their names."""
+"""The fields of a Scoring, and the options of their names, but for that of `looks_option`."""
 SEARCH = ("sampler", "trials", "batch", "space", "search_seed", "objective", "halving", "rungs", "top")
 """Fields of a SweepSpec that are as their options give them."""
 
@@ -86,9 +86,19 @@ def scoring_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def looks_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--looks, of commands that train."""
+    return click.option(
+        "--looks",
+        type=int,
+        metavar="N",
+        help="Score runs at N evenly spaced steps before their end too, for the best over training. [default: 0]",
+    )(command)
+
+
 def scoring(fields: dict[str, Any]) -> dict[str, Any]:
-    """What `scoring_options` gave, taken out of `fields`, as fields of a Scoring; only what was given."""
-    given = {name: fields.pop(name) for name in SCORING}
+    """What `scoring_options` and `looks_option` gave, taken out of `fields`, as a Scoring's; only what was given."""
+    given = {name: fields.pop(name) for name in SCORING} | {"looks": fields.pop("looks", None)}
     given["metrics"] = names(given["metrics"])
     given["weights"] = weights(given["weights"]) or None
     return {name: value for name, value in given.items() if value is not None}
@@ -129,7 +139,7 @@ def search_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "and batch size.",
         ),
         click.option("--top", type=int, help="After the search, train so many of the best with all --seeds."),
-        click.option("--rungs", type=int, help="Looks before the end, with --halving. [default: 2]"),
+        click.option("--rungs", type=int, help="Rungs before the end, with --halving. [default: 2]"),
         click.option(
             "--halving", type=int, metavar="ETA", help="Successive halving: the best one in ETA goes on from each rung."
         ),

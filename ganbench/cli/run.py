@@ -24,6 +24,7 @@ Examples:
 @click.option("--steps", type=int, help="Generator steps. [default: the network's]")
 @options.training_options
 @options.scoring_options
+@options.looks_option
 @options.device_option
 @options.store_option
 @options.data_root_option

@@ -14,7 +14,7 @@ from ganbench.cli import options
 if TYPE_CHECKING:
     from ganbench.reports.glance import Standing
     from ganbench.reports.names import Track
-    from ganbench.spec import RunRecord, Status
+    from ganbench.spec import RunRecord, Score, Status
     from ganbench.store import Store
     from ganbench.store.claims import Held
     from ganbench.sweeps.reached import Reached
@@ -158,7 +158,8 @@ def summary(store: Store, run_id: str) -> str:
         "settings " + " ".join(f"{key}={value}" for key, value in sorted(spec.settings.items())),
         "made with " + " ".join(f"{key}={value}" for key, value in sorted(record.provenance.items())),
     ]
-    lines += [_score_line(record, index) for index in range(len(record.scores))]
+    lines += [_score_line(score) for score in record.scores if not score.at_look]
+    lines += _look_lines(record)
     folder = store.folder(spec.id)
     lines += [f"file {path}" for path in sorted(folder.glob("*")) if path.is_file()]
     return "\n".join(lines)
@@ -169,8 +170,19 @@ def _end(record: RunRecord) -> str:
     return steps + (f": {record.error}" if record.error else "")
 
 
-def _score_line(record: RunRecord, index: int) -> str:
-    score = record.scores[index]
+def _look_lines(record: RunRecord) -> list[str]:
+    """What the run scored on its way: a line for each metric and protocol."""
+    from ganbench.spec import STEP
+
+    lines: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for score in record.looks:
+        kept = {key: value for key, value in score.protocol.items() if key != STEP}
+        at_end = score.model_copy(update={"protocol": kept})
+        lines[score.metric, at_end.protocol_text].append(f"{score.value:.4g} at {score.protocol[STEP]}")
+    return [f"over training {metric} {', '.join(found)}  ({text})" for (metric, text), found in lines.items()]
+
+
+def _score_line(score: Score) -> str:
     error = "" if score.stderr is None else f" ± {score.stderr:.2g}"
     flags = "".join(f" [{flag}]" for flag in score.flags)
     return f"score {score.metric} {score.value:.6g}{error}{flags}  ({score.protocol_text})"

@@ -19,6 +19,7 @@ Examples:
   ganbench sweep --variant ns --dataset ring --sampler random --trials 81 --space own --halving 3
   ganbench sweep --variant ns,wgan --dataset mnist --sampler random --trials 100 --space lucic-wide \
     --budget d_steps=15625 --search-seeds 1 --top 1 --seeds 50
+  ganbench sweep --variant ns,wgan --dataset ring --looks 9
   ganbench sweep --variant dcgan --dataset path/to/images --steps 5000
   ganbench sweep spec.toml
 
@@ -36,6 +37,7 @@ Whatever stopped it, the same command goes on where it was.
 @options.search_options
 @options.training_options
 @options.scoring_options
+@options.looks_option
 @options.device_option
 @click.option("--executor", default="process", show_default=True, help="process, inline or ray.")
 @click.option("--address", metavar="HOST:PORT", help="A running Ray cluster. [default: one on this machine]")

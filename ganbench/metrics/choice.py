@@ -90,6 +90,7 @@ def narrowed(scoring: Scoring, asked: Sequence[Request], n: int | None) -> Scori
             "samples": n,
             "weights": {name: path for name, path in scoring.weights.items() if name in used},
             "resize": scoring.resize if any(scoring.resize in card.resizes for card in cards) else None,
+            "looks": 0,  # a part is what is scored apart from all: real data, or what a search chooses by
         }
     )
 

@@ -25,7 +25,7 @@ __all__ = ["resolve", "score", "scoring_key"]
 
 
 def scoring_key(dataset: Dataset, scoring: Scoring, root: Path | None = None) -> str:
-    """A digest of all that determines the scores of a run, given a resolved scoring."""
+    """A digest of all that determines which scores a run has and what they are, given a resolved scoring."""
     asked = requests(dataset, scoring)
     return digest(
         {
@@ -38,6 +38,7 @@ def scoring_key(dataset: Dataset, scoring: Scoring, root: Path | None = None) ->
             "compile": scoring.compile,
             "split": scoring.split or "",
             "data": dataset.version,
+            **({"looks": scoring.looks} if scoring.looks else {}),  # none: the key that it was before there were any
         }
     )
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ganbench.errors import UnknownNameError
-from ganbench.reports import names, selection, statistics
+from ganbench.reports import looks, names, selection, statistics
 from ganbench.reports.names import Direction, DirectionOf, Track
 from ganbench.reports.ranking import compared, ordered, ranked
 from ganbench.reports.selection import Chosen
@@ -53,6 +53,7 @@ TYPES = {
     "search_std": "float64",
     "diverged_share": "float64",
     "source": "object",
+    **dict.fromkeys(looks.COLUMNS, "float64"),
     "values": "object",
 }
 """The columns of a leaderboard, in order."""
@@ -87,6 +88,10 @@ def leaderboard(
     scores"), which flatters, and the more so the more were tried.
 
     source: empty, for the runs are here; published scores have theirs (published.beside).
+
+    best_over_training: the mean over the row's runs of each one's best score, at its looks or its end; its std, and
+    best_step, the median step of these bests; NaN where no run was looked at (docs/search.md). Nothing is ranked or
+    chosen by them, and scores of looks make no rows.
 
     rank: 1 is the best mean in the metric's direction among rows of one data set, metric, protocol and version of
     both, whatever `variant` leaves in sight; ties share the smaller. Blank for `real` and for rows without a mean.
@@ -191,6 +196,7 @@ class Entry(NamedTuple):
     family: _Family
     track: Track
     configurations: list[Configuration]
+    looks: looks.Looks  # of all runs
     chosen: Chosen | None = None
 
     def shown(self, better: Direction) -> tuple[Configuration, str]:
@@ -217,11 +223,14 @@ class _Results:
         self._groups: dict[_Family, dict[str, list[RunRow]]] = defaultdict(lambda: defaultdict(list))
         self._scores: dict[tuple[str, Track], ScoreRow] = {}
         self._tracks: dict[tuple[str, str], set[Track]] = defaultdict(set)
+        self._looks = looks.Looks()
         for run in runs:
             if run.status is not Status.INTERRUPTED:
                 self._groups[_family(run)][run.group].append(run)
         of_run = {run.id: _family(run)[:2] for run in runs}
         for score in scores:
+            if self._looks.take(score):
+                continue
             track = Track(score.metric, score.protocol, score.version)
             self._scores[score.run_id, track] = score
             self._tracks[of_run[score.run_id]].add(track)
@@ -237,7 +246,7 @@ class _Results:
                 configurations = [self._configuration(runs, track) for runs in groups.values()]
                 if any(each.scores for each in configurations) or not any(each.completed for each in configurations):
                     in_it = [each for each in configurations if each.scores or not each.completed]
-                    yield Entry(family, track, in_it, selection.fitting(chosen, track.metric))
+                    yield Entry(family, track, in_it, self._looks, selection.fitting(chosen, track.metric))
 
     def _chosen(self, family: _Family, groups: Mapping[str, list[RunRow]]) -> dict[str, Chosen]:
         """What each objective selects; of several measures of one objective, the one of most configurations."""
@@ -282,6 +291,7 @@ def _row(entry: Entry, direction: DirectionOf) -> dict[str, Any]:
         "source": "",
         "flags": "; ".join(_flags(chosen)),
         "versions": f"dataset={entry.family.dataset_version} metric={entry.track.version}",
+        **entry.looks.best(chosen.behind, chosen.scores, entry.track, better),
         **_summary(chosen, better),
         **_spread(chosen, entry.configurations),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import math
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +20,15 @@ def check() -> None:
         raise SpecError("TensorBoard files need the package tensorboard: pip install 'ganbench[tensorboard]'")
 
 
-def write(table: ArrayLike, columns: Sequence[str], scores: Mapping[str, float], folder: Path) -> None:
-    """Write curves (points, columns), the first column the step, and scores at the last step, anew into `folder`.
+def write(
+    table: ArrayLike,
+    columns: Sequence[str],
+    scores: Mapping[str, float],
+    folder: Path,
+    looks: Iterable[tuple[str, int, float]] = (),
+) -> None:
+    """Write curves (points, columns), the first column the step, scores of looks (name, step, value) in the order of
+    their steps, and scores at the last step, anew into `folder`.
 
     A column "loss D" becomes the scalar "loss/D", a score "scores/fid"; what is NaN is left out.
     """
@@ -35,7 +42,7 @@ def write(table: ArrayLike, columns: Sequence[str], scores: Mapping[str, float],
             if math.isfinite(step) and math.isfinite(value):
                 writer.add_scalar("/".join(name.rsplit(" ", 1)), value, int(step))
     last = int(np.nanmax(values[:, 0], initial=0))
-    for name, value in scores.items():
+    for name, step, value in (*looks, *((name, last, value) for name, value in scores.items())):
         if math.isfinite(value):
-            writer.add_scalar(f"scores/{name}", value, last)
+            writer.add_scalar(f"scores/{name}", value, step)
     writer.close()

@@ -42,7 +42,7 @@ ALWAYS = (
     "steps",
     "seconds",
 )
-SOMETIMES = ("diverged", "failed", "settings", "flags", "source")
+SOMETIMES = ("diverged", "failed", "settings", "flags", "source", "best over training")
 """Columns of a Markdown table that are left out where they would be empty."""
 
 
@@ -267,7 +267,15 @@ def _cells(row: Row) -> dict[str, str]:
         "settings": _escaped(row["settings"] + tried),
         "flags": _escaped(row["flags"]),
         "source": _escaped(row["source"]),
+        "best over training": _over_training(row),
     }
+
+
+def _over_training(row: Row) -> str:
+    best = row["best_over_training"]
+    if math.isnan(best):
+        return ""
+    return f"{plus_minus(best, row['best_over_training_std'])} at step {number(row['best_step'])}"
 
 
 def _escaped(text: str) -> str:

@@ -36,8 +36,8 @@ class Standing:
 def standings(store: Store) -> tuple[list[Standing], dict[str, Track]]:
     """All of them by name, and what the best of each data set are the best by.
 
-    That is the primary metric, of several protocols the one of most scores; those by which a search chooses are not
-    looked at.
+    That is the primary metric, of several protocols the one of most scores; those by which a search chooses do not
+    count, nor do those of looks over training.
     """
     runs, scores = store.rows()
     found: dict[tuple[str, str, str], Standing] = {}
@@ -57,7 +57,7 @@ def _primary(runs: Mapping[str, RunRow], scores: Iterable[ScoreRow]) -> dict[str
     """The track of each data set's primary metric."""
     sizes: dict[str, Counter[Track]] = defaultdict(Counter)
     for score in scores:
-        if not selection.selects(score.protocol):
+        if not selection.selects(score.protocol) and selection.looked(score.protocol) is None:
             sizes[runs[score.run_id].dataset][_track(score)] += 1
     return {dataset: _first(tracks) for dataset, tracks in sizes.items()}
 

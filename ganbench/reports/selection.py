@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 from ganbench.reports import names
 from ganbench.reports.names import Direction
-from ganbench.spec import SELECTION
+from ganbench.spec import SELECTION, STEP
 
-RUNG = "step"
+RUNG = STEP
 """In the protocol of what a run scored at a rung, before its end."""
 
 SHOWN = "shown scores"
 """What a configuration was chosen by, where no others are there."""
 
+_LOOK = re.compile(rf"{RUNG}=(\d+)")
 _MARK = {f"{key}={value}" for key, value in SELECTION.items()}
 
 T = TypeVar("T")
@@ -44,6 +46,16 @@ def selects(protocol: str) -> bool:
 def at_rung(protocol: str) -> bool:
     """Whether scores of this protocol were taken on the way: they choose who goes on, and not what is shown."""
     return any(part.startswith(f"{RUNG}=") for part in protocol.split())
+
+
+@lru_cache(maxsize=4096)
+def looked(protocol: str) -> tuple[int, str] | None:
+    """The step of a look, and the protocol of the run's end; None for a protocol that is of no look."""
+    parts = protocol.split(" ")
+    step = next(filter(None, map(_LOOK.fullmatch, parts)), None)
+    if step is None or selects(protocol):
+        return None
+    return int(step[1]), " ".join(part for part in parts if part != step[0])
 
 
 def named(metric: str, protocol: str) -> str:

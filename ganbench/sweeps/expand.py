@@ -24,7 +24,7 @@ Results = Mapping[tuple[str, int], float | None]
 """
 
 RUNGS = 2
-"""Looks before the end, where halving does not say."""
+"""Rungs before the end, where halving does not say."""
 
 
 def expand(spec: SweepSpec) -> list[RunSpec]:

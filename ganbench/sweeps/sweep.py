@@ -97,7 +97,7 @@ class _Sweep:
         self._lasting = contextlib.ExitStack()
         self._executor: Executor | None = None
         self._board = Board(FIRST_TASKS)
-        self._told_eager = False
+        self._told: set[str] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -156,13 +156,20 @@ class _Sweep:
         for record in records:
             self._records[record.spec.id] = record
             self._watch.finished(record)
-            self._tell_eager(record)
+            self._tell(record)
 
-    def _tell_eager(self, record: RunRecord) -> None:
-        """Say once that what was to be compiled was not."""
-        if "eager" in record.provenance and not self._told_eager:
-            self._told_eager = True
-            self._watch.note(f"{record.spec.variant} is not compiled throughout: {record.provenance['eager']}")
+    def _tell(self, record: RunRecord) -> None:
+        """Say once each that what was to be compiled was not, and that a run has no scores at looks of it."""
+        facts, spec = record.provenance, record.spec
+        if fresh := facts.keys() & {"eager", "looks_missing"} - self._told:
+            self._told |= fresh
+        if "eager" in fresh:
+            self._watch.note(f"{spec.variant} is not compiled throughout: {facts['eager']}")
+        if "looks_missing" in fresh:
+            self._watch.note(
+                f"run {spec.id} has no scores at steps {facts['looks_missing']}: it was trained past them without; "
+                "the looks of such runs need a new store"
+            )
 
 
 def _tasks(legs: Sequence[Leg], todo: set[str], rounds: Rounds, store: Store, where: Surroundings) -> list[Task]:

@@ -18,6 +18,7 @@ from ganbench.errors import GanbenchError
 from ganbench.registry import load_file
 from ganbench.reports.selection import RUNG
 from ganbench.spec import RunRecord, RunSpec, Scalar, Score, Scoring, Status, digest
+from ganbench.sweeps.looks import Looks
 from ganbench.sweeps.selection import SEED as SELECTION_SEED
 from ganbench.sweeps.selection import Selection
 from ganbench.training.settings import REAL
@@ -131,10 +132,11 @@ def _perform(task: Task, pulse: Pulse | None) -> list[RunRecord]:
     dataset = find(task.spec.dataset)
     if task.spec.variant == REAL:
         return [_score_real(task, dataset)]
-    return [_scored_or_failed(task, dataset, *end) for end in _train(task, dataset, pulse)]
+    looks = Looks(task, dataset)
+    return [_scored_or_failed(task, dataset, looks, *end) for end in _train(task, dataset, looks, pulse)]
 
 
-def _train(task: Task, dataset: Dataset, pulse: Pulse | None) -> list[tuple[Status, RunState]]:
+def _train(task: Task, dataset: Dataset, looks: Looks, pulse: Pulse | None) -> list[tuple[Status, RunState]]:
     from ganbench.training.loop import train_together
 
     return train_together(
@@ -147,19 +149,20 @@ def _train(task: Task, dataset: Dataset, pulse: Pulse | None) -> list[tuple[Stat
         until=task.steps,
         every=task.checkpoint_every,
         pulse=pulse,
+        look=looks,
         compiled=task.compiled,
     )
 
 
-def _scored_or_failed(task: Task, dataset: Dataset, status: Status, state: RunState) -> RunRecord:
+def _scored_or_failed(task: Task, dataset: Dataset, looks: Looks, status: Status, state: RunState) -> RunRecord:
     """What a metric or a generator raises is that run's own failure, and not of those that it trained with."""
     try:
-        return _scored(task, dataset, status, state)
+        return _scored(task, dataset, looks, status, state)
     except Exception as error:  # noqa: BLE001 - see perform
         return _failed(task, state.spec, error)
 
 
-def _scored(task: Task, dataset: Dataset, status: Status, state: RunState) -> RunRecord:
+def _scored(task: Task, dataset: Dataset, looks: Looks, status: Status, state: RunState) -> RunRecord:
     from ganbench.training.sampling import GeneratorSampler
 
     scores: tuple[Score, ...] = ()
@@ -173,14 +176,15 @@ def _scored(task: Task, dataset: Dataset, status: Status, state: RunState) -> Ru
     if task.selection is not None and status in (Status.COMPLETED, Status.PRUNED):
         chosen_by, more_seconds = _score_selection(task, dataset, state, task.selection)
         scores, seconds = scores + chosen_by, seconds + more_seconds
+    seen = looks.of(state, status)
     record = RunRecord(
         spec=state.spec,
         status=status,
         step=state.step,
         seconds=state.seconds,
-        score_seconds=seconds,
-        scores=scores,
-        provenance=provenance(task) | _computed(state),
+        score_seconds=seconds + seen.seconds,
+        scores=scores + seen.scores,
+        provenance=provenance(task) | _computed(state) | ({"looks_missing": seen.missing} if seen.missing else {}),
     )
     if task.pictures and status is not Status.PRUNED:  # a search has many, and a figure takes longer than a short leg
         _draw_curves(folder, state)
@@ -254,7 +258,8 @@ def _write_events(folder: Path, state: RunState, record: RunRecord) -> None:
     from ganbench.reports import events
 
     shown = {score.metric: score.value for score in record.reported}
-    events.write(state.curves.cpu().numpy(), state.columns, shown, folder / EVENTS)
+    looks = [(score.metric, int(score.protocol[RUNG]), score.value) for score in record.looks]
+    events.write(state.curves.cpu().numpy(), state.columns, shown, folder / EVENTS, looks)
 
 
 def provenance(task: Task) -> dict[str, Scalar]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -31,6 +31,19 @@ class Pulse(Protocol):
 
     def beat(self, step: int) -> bool:
         """`step` steps are done; True asks the run to save its state and end."""
+        ...
+
+
+class Look(Protocol):
+    """Who is shown runs on their way."""
+
+    @property
+    def steps(self) -> Collection[int]:
+        """Where."""
+        ...
+
+    def __call__(self, states: Sequence[RunState]) -> None:
+        """These runs are at one of the steps. Training goes on, and checkpoints beyond are written, after it."""
         ...
 
 
@@ -66,6 +79,7 @@ def train_together(
     until: int | None = None,  # the step to stop at; None: the last
     every: int = 500,  # steps between two checkpoints
     pulse: Pulse | None = None,
+    look: Look | None = None,  # who is shown those that have not diverged, at steps up to `until`
     compiled: bool = False,  # whether steps are compiled
 ) -> list[tuple[Status, RunState]]:
     """Train runs that differ in seed and in numbers alone as one program; each ends as one of `train` does, or pruned
@@ -84,7 +98,7 @@ def train_together(
         if not state.complete:
             groups[state.step].append((state, path))
     ended = {state.spec.id: Status.COMPLETED for state in states if state.complete}
-    run = partial(_run, dataset=dataset, root=root, every=every, pulse=pulse, compiled=compiled)
+    run = partial(_run, dataset=dataset, root=root, every=every, pulse=pulse, look=look, compiled=compiled)
     for step, group in sorted(groups.items()):
         file = together if together is None or not step else together.with_stem(f"{together.stem}-{step}")
         ended |= _group(group, file, until, run)
@@ -138,13 +152,14 @@ def _run(
     root: Path | None,
     every: int,
     pulse: Pulse | None,
+    look: Look | None,
     compiled: bool,
 ) -> None:
     """Train until all have ended."""
     reached = Status.COMPLETED if until == cohort.first.spec.steps else Status.PRUNED
     with torch.random.fork_rng(devices=[cohort.first.device] if cohort.first.device.type == "cuda" else []):
         while cohort.rows:
-            stop = cohort.step < until and _Course(cohort, dataset, root, until, compiled).run(file, every, pulse)
+            stop = cohort.step < until and _Course(cohort, dataset, root, until, compiled).run(file, every, pulse, look)
             if cohort.step == until or stop:
                 status = reached if cohort.step == until else Status.INTERRUPTED
                 cohort.end(dict.fromkeys(range(len(cohort.rows)), status))
@@ -167,13 +182,16 @@ class _Course:
         self.turns = cohort.turns(self.data, compiled=compiled)
         self.window = torch.zeros(CHECK_EVERY, len(cohort.shares), len(runs), device=first.device)
 
-    def run(self, file: Path | None, every: int, pulse: Pulse | None) -> bool:
+    def run(self, file: Path | None, every: int, pulse: Pulse | None, look: Look | None) -> bool:
         """Go on to the step to stop at, until the pulse says stop (then True), or until a run has diverged."""
         cohort = self.cohort
         begun = time.perf_counter()
         while cohort.step < self.until:
             self.advance()
             cohort.seconds, begun = cohort.seconds + time.perf_counter() - begun, time.perf_counter()
+            if look is not None and cohort.step in look.steps:
+                self.show(look)
+                begun = time.perf_counter()
             stop = pulse is not None and pulse.beat(cohort.step)
             due, last = cohort.step % every == 0, cohort.step == self.until
             if (due or stop or last or cohort.step % CHECK_EVERY == 0) and self.part_with_diverged():
@@ -193,6 +211,12 @@ class _Course:
         if step % self.cohort.first.curve_every == 0:
             self.record(losses)
         self.cohort.step += 1
+
+    def show(self, look: Look) -> None:
+        """Show those that have not diverged. None is taken out, for the others' numbers must not depend on a look."""
+        diverged = self.first_bad()
+        self.cohort.hand_back()
+        look([run for row, run in enumerate(self.cohort.training) if row not in diverged])
 
     @torch.no_grad()
     def average(self) -> None:

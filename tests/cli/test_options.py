@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import pytest
+from click import Command
 
+from ganbench import cli
 from ganbench.cli import options
 from ganbench.errors import SpecError
 from ganbench.spec import Scoring, SweepSpec
@@ -63,7 +66,21 @@ def test_scoring_holds_what_was_given_alone() -> None:
 
 
 def test_every_field_of_a_scoring_is_an_option() -> None:
-    assert set(options.SCORING) == set(Scoring.model_fields)
+    assert {*options.SCORING, "looks"} == set(Scoring.model_fields)
+
+
+def test_looks_are_an_option_of_what_trains() -> None:
+    assert [name for name, command in COMMANDS.items() if _has(command, "--looks")] == ["sweep", "run"]
+    given = dict.fromkeys(options.SCORING) | {"weights": (), "looks": 4}
+    assert options.scoring(given) == {"looks": 4}
+    assert given == {}
+
+
+COMMANDS = {name: importlib.import_module(f"ganbench.cli.{name}").command for name in cli.COMMANDS}
+
+
+def _has(command: Command, option: str) -> bool:
+    return any(option in parameter.opts for parameter in command.params)
 
 
 @pytest.mark.parametrize(

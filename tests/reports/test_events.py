@@ -33,6 +33,16 @@ def test_curves_and_scores_come_back_without_what_is_nan(tmp_path: Path) -> None
     assert len(list((tmp_path / "events").iterdir())) == 1
 
 
+def test_scores_of_looks_are_points_at_their_steps(tmp_path: Path) -> None:
+    spec = small_sweep(seeds=1, scoring={"metrics": ["modes"], "samples": 200, "looks": 3})
+    with Store(tmp_path / "s.db") as store:
+        outcome = run_sweep(spec, store, Surroundings("cpu", "inline", events=True))
+        found = scalars(store.folder(outcome.run_ids[1]) / "events")
+        record = store.get(outcome.run_ids[1])
+    values = {score.protocol["step"]: score.value for score in record.looks} | {20: record.reported[0].value}
+    assert found["scores/modes"] == [(step, pytest.approx(values[step])) for step in (5, 10, 15, 20)]
+
+
 def test_a_sweep_leaves_them_where_it_is_asked_to(tmp_path: Path) -> None:
     spec = small_sweep(seeds=1, scoring={"metrics": ["modes"], "samples": 200})
     with Store(tmp_path / "s.db") as store:

@@ -150,10 +150,10 @@ def test_an_error_of_scoring_is_one_runs_own(tmp_path: Path, monkeypatch: pytest
 
     scored = task._scored
 
-    def fussy(given, dataset, status, state):
+    def fussy(given, dataset, looks, status, state):
         if state.spec.seed == 1:
             raise ValueError("not this one")
-        return scored(given, dataset, status, state)
+        return scored(given, dataset, looks, status, state)
 
     monkeypatch.setattr(task, "_scored", fussy)
     with Store(tmp_path / "s.db") as store:
