@@ -150,7 +150,7 @@ def test_the_columns_are_blank_and_the_last_but_the_values(store: Store) -> None
     add(store, "ns", {END: 0.5})
     assert tuple(TYPES)[-4:] == (*COLUMNS, "values")
     head, line = to_csv(leaderboard(store)).splitlines()
-    assert head.endswith("versions,best_over_training,best_over_training_std,best_step,values")
+    assert head.endswith("source,best_over_training,best_over_training_std,best_step,values")
     assert line.endswith("dataset=1 metric=1,,,,0.5")
 
 
