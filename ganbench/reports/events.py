@@ -23,7 +23,7 @@ def check() -> None:
 def write(table: ArrayLike, columns: Sequence[str], scores: Mapping[str, float], folder: Path) -> None:
     """Write curves (points, columns), the first column the step, and scores at the last step, anew into `folder`.
 
-    A column "loss D" becomes the scalar "loss/D", a score "scores/fid"; what is NaN is left out.
+    A column "loss D" becomes the scalar "loss/D" (see `tag`), a score "scores/fid"; what is NaN is left out.
     """
     from torch.utils.tensorboard import SummaryWriter
 
@@ -33,9 +33,14 @@ def write(table: ArrayLike, columns: Sequence[str], scores: Mapping[str, float],
     for name, column in zip(columns[1:], values.T[1:], strict=True):
         for step, value in zip(values[:, 0], column, strict=True):
             if math.isfinite(step) and math.isfinite(value):
-                writer.add_scalar("/".join(name.rsplit(" ", 1)), value, int(step))
+                writer.add_scalar(tag(name), value, int(step))
     last = int(np.nanmax(values[:, 0], initial=0))
     for name, value in scores.items():
         if math.isfinite(value):
             writer.add_scalar(f"scores/{name}", value, last)
     writer.close()
+
+
+def tag(column: str) -> str:
+    """The name of a column's chart: those that begin alike stand together."""
+    return "/".join(column.rsplit(" ", 1))
