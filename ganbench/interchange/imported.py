@@ -116,7 +116,7 @@ def _protocol(read: Mapping[str, Scalar], stated: Mapping[str, Scalar]) -> dict[
     open_to |= {key: "uint8" for key, value in read.items() if value == "uint8"}
     unheard = stated.keys() - open_to.keys()
     if unheard:
-        raise SpecError(f"--protocol of samples says {', '.join(open_to)}, got {min(unheard)!r}")
+        raise SpecError(f"--protocol of these samples may say {', '.join(open_to)}, got {min(unheard)!r}")
     return joined({key: value for key, value in {**read, **open_to}.items() if key not in stated}, stated)
 
 

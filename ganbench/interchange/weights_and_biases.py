@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ganbench.errors import SpecError
+from ganbench.errors import SpecError, StoreError
 from ganbench.interchange.exported import Curves, curves_of, named_scores, title
 from ganbench.reports.events import tag
 from ganbench.spec import RunRecord, Status
@@ -28,10 +28,18 @@ def check() -> None:
 def to_wandb(store: Store, record: RunRecord, folder: Path, project: str) -> None:
     """Write a run as an offline run of the same id into `folder`/wandb, in place of what was written of it before.
 
-    Its config is the settings, its history the curves, its summary how it ended and its scores.
+    Its config is the settings, its history the curves, its summary how it ended and its scores. OSError or StoreError
+    where it cannot be written.
     """
     import wandb
 
+    try:
+        _write(wandb, store, record, folder, project)
+    except wandb.Error as error:
+        raise StoreError(f"wandb cannot write run {record.spec.id}: {(str(error).splitlines() or ['?'])[0]}") from None
+
+
+def _write(wandb: Any, store: Store, record: RunRecord, folder: Path, project: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)  # wandb would go elsewhere without a word
     spec = record.spec
     for old in (folder / "wandb").glob(f"offline-run-*-{spec.id}"):
@@ -43,7 +51,7 @@ def to_wandb(store: Store, record: RunRecord, folder: Path, project: str) -> Non
         id=spec.id,
         name=title(record)[:128],
         group=f"{spec.variant[:100]} {spec.group}",
-        tags=[text[-LONGEST_TAG:] for text in (spec.variant, spec.dataset, spec.network)],
+        tags=list(dict.fromkeys(text[-LONGEST_TAG:] for text in (spec.variant, spec.dataset, spec.network))),
         config=_config(record),
         settings=_settings(wandb),
     )

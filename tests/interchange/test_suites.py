@@ -136,7 +136,7 @@ BAD: list[tuple[str, str, Any, dict[str, Any], str]] = [
     ("no such step", "kid_50k.json", {"1000": [1.0]}, {"steps": 999}, "has no scores at step 999"),
     ("a log of others", "x.log", "step 1 FID 3.0\n", {}, "has no line of scores as StudioGAN writes them"),
     ("its own source", "x.json", FID, {"stated": {"source": "us"}}, "the source itself says source=torch-fidelity"),
-    ("for choosing", "x.json", FID, {"stated": {"use": "selection"}}, "marks scores that a search chooses by"),
+    ("for choosing", "x.json", FID, {"stated": {"use": "selection"}}, "marks the scores that a search chooses by"),
     ("two in one", "x.json", FID, {"stated": {"a": "1 use=selection"}}, "takes KEY=VALUE"),
     ("no key", "x.json", FID, {"stated": {"A b": 1}}, "takes KEY=VALUE"),
     ("infinite", "x.json", FID, {"stated": {"a": math.inf}}, "inf is not a finite number"),
