@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ganbench.data import Dataset
     from ganbench.interchange.imported import Import, Model
     from ganbench.metrics.progress import Progress
+    from ganbench.spec import RunRecord
 
 EPILOG = """\b
 Examples:
@@ -74,7 +75,12 @@ def command(
     model, card = Model(variant, network, seed, steps), find(dataset)
     with Bars(card.kind) as bars:
         ready = _prepared(source, card, model, options.protocol(protocol), how, bars)
-        _keep(ready, store)
+        # scored before the store is opened: what cannot be scored leaves none behind
+        record = None if _is_done(ready, store) else ready.record()
+    if record is None:
+        click.echo(f"nothing to do: it is run {ready.spec.id} already", err=True)
+    else:
+        _keep(record, ready.key, store)
 
 
 def _prepared(
@@ -97,25 +103,21 @@ def _prepared(
     return imported.of_scores(source, card, model, stated)
 
 
-def _keep(ready: Import, where: str | None) -> None:
+def _keep(record: RunRecord, key: str, where: str | None) -> None:
     from ganbench.cli.show import summary
     from ganbench.interchange.imported import same_seed
     from ganbench.store import Store
 
-    run_id = ready.spec.id
-    if _is_done(ready, where):
-        click.echo(f"nothing to do: it is run {run_id} already", err=True)
-        return
-    record = ready.record()  # before the store is opened: what cannot be scored leaves none behind
+    spec = record.spec
     with Store(where) as store:
         if twin := same_seed(store, record):
             click.echo(
-                f"note: seed {ready.spec.seed} of {ready.spec.variant} was imported before, from something else, as "
-                f"run {twin}: both count as seeds of one row; --seed N says another seed, --variant another model",
+                f"note: seed {spec.seed} of {spec.variant} was imported before, from something else, as run {twin}: "
+                "both count as seeds of one row; --seed N says another seed, --variant another model",
                 err=True,
             )
-        store.finish(record, ready.key)
-        click.echo(summary(store, run_id))
+        store.finish(record, key)
+        click.echo(summary(store, spec.id))
 
 
 def _is_done(ready: Import, where: str | None) -> bool:

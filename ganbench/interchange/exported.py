@@ -58,11 +58,22 @@ def title(record: RunRecord) -> str:
     return f"{spec.variant} on {spec.dataset}, network {spec.network}, seed {spec.seed}"
 
 
+def _about(record: RunRecord) -> str:
+    """How a run ended, its settings and its provenance, as a Markdown table."""
+    end = {"status": record.status.value, **({"error": record.error} if record.error else {})}
+    rows = {**end, "steps": record.spec.steps, **record.spec.settings, **record.spec.versions, **record.provenance}
+    cells = [f"| {key} | {str(value).replace('|', '&#124;')} |" for key, value in rows.items()]
+    return "\n".join([title(record), "", "| | |", "|---|---|", *cells])
+
+
 def to_tensorboard(store: Store, record: RunRecord, folder: Path) -> Path:
-    """Write a run's curves and scores as an event file, anew, into a folder of its own in `folder`."""
+    """Write a run's curves, settings and scores as an event file, anew, into a folder of its own in `folder`.
+
+    Gives that folder; OSError where it cannot be written.
+    """
     spec = record.spec
     name = re.sub(r"[^\w.=-]+", "_", f"{spec.variant}-{spec.dataset}-{spec.network}-seed{spec.seed}")[-150:]
     target = folder / f"{name}-{spec.id}"
     scores = {name: score.value for name, score in named_scores(record).items()}
-    events.write(*curves_of(store, record), scores, target)
+    events.write(*curves_of(store, record), scores, target, _about(record))
     return target

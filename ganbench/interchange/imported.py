@@ -106,8 +106,8 @@ def same_seed(store: Store, record: RunRecord) -> str | None:
     runs, scores = store.rows([spec.dataset])
     others = {run.id for run in runs if run.group == spec.group and run.seed == spec.seed and run.id != spec.id}
     ours = {(each.metric, each.protocol_text, each.version) for each in record.scores}
-    twins = [each.run_id for each in scores if each.run_id in others and (each[1], each[4], each[2]) in ours]
-    return min(twins, default=None)
+    twins = (each for each in scores if (each.metric, each.protocol, each.version) in ours)
+    return min((each.run_id for each in twins if each.run_id in others), default=None)
 
 
 def _protocol(read: Mapping[str, Scalar], stated: Mapping[str, Scalar]) -> dict[str, Scalar]:

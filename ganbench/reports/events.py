@@ -20,10 +20,11 @@ def check() -> None:
         raise SpecError("TensorBoard files need the package tensorboard: pip install 'ganbench[tensorboard]'")
 
 
-def write(table: ArrayLike, columns: Sequence[str], scores: Mapping[str, float], folder: Path) -> None:
+def write(table: ArrayLike, columns: Sequence[str], scores: Mapping[str, float], folder: Path, about: str = "") -> None:
     """Write curves (points, columns), the first column the step, and scores at the last step, anew into `folder`.
 
     A column "loss D" becomes the scalar "loss/D" (see `tag`), a score "scores/fid"; what is NaN is left out.
+    `about` is Markdown, shown as the text "about".
     """
     from torch.utils.tensorboard import SummaryWriter
 
@@ -38,6 +39,8 @@ def write(table: ArrayLike, columns: Sequence[str], scores: Mapping[str, float],
     for name, value in scores.items():
         if math.isfinite(value):
             writer.add_scalar(f"scores/{name}", value, last)
+    if about:
+        writer.add_text("about", about, last)
     writer.close()
 
 

@@ -88,6 +88,19 @@ def test_tensorboard_reads_curves_and_scores_of_every_run(swept: Path, tmp_path:
     assert scalars(folders[LOST.spec.id]) == {}
 
 
+def test_tensorboard_shows_the_settings(swept: Path, tmp_path: Path) -> None:
+    record = trained(swept, seed=0)
+    export(swept, "tensorboard", tmp_path, record.spec.id)
+    (folder,) = tmp_path.iterdir()
+    found = EventAccumulator(str(folder))
+    found.Reload()
+    (text,) = found.Tensors("about/text_summary")
+    about = text.tensor_proto.string_val[0].decode()
+    assert about.startswith("ns on ring, network mlp, seed 0\n")
+    for key, value in {"status": "completed", **record.spec.settings}.items():
+        assert f"\n| {key} | {value} |" in about
+
+
 def test_curves_are_those_of_the_checkpoint(swept: Path, tmp_path: Path) -> None:
     """As a sweep with --tensorboard leaves them, when it still has its arrays at hand."""
     with Store(tmp_path / "s.db") as store:
