@@ -95,7 +95,8 @@ def of_samples(
     def record() -> RunRecord:
         started = time.perf_counter()
         scores = score(samples, dataset, asked, root=root, device=device, protocol=protocol, progress=progress)
-        return _record(spec, scores, provenance, time.perf_counter() - started)
+        flagged = tuple(_flagged(each, stated) for each in scores)
+        return _record(spec, flagged, provenance, time.perf_counter() - started)
 
     return Import(spec, digest([scoring_key(dataset, asked, root), protocol]), record)
 
@@ -118,6 +119,17 @@ def _protocol(read: Mapping[str, Scalar], stated: Mapping[str, Scalar]) -> dict[
     if unheard:
         raise SpecError(f"--protocol of these samples may say {', '.join(open_to)}, got {min(unheard)!r}")
     return joined({key: value for key, value in {**read, **open_to}.items() if key not in stated}, stated)
+
+
+def _flagged(score: Score, stated: Mapping[str, Scalar]) -> Score:
+    """A score that stands beside ours on somebody's word says so itself, in every report."""
+    if not stated:
+        return score
+    return score.model_copy(update={"flags": (*score.flags, f"stated, not measured: {_told(stated)}")})
+
+
+def _told(stated: Mapping[str, Scalar]) -> str:
+    return " ".join(f"{key}={value}" for key, value in sorted(stated.items()))
 
 
 def _spec(source: Path, dataset: Dataset, model: Model, steps: int | None) -> RunSpec:
@@ -157,12 +169,11 @@ def _record(
 
 def _origin(source: Path, suite: str, stated: Mapping[str, Scalar]) -> dict[str, Scalar]:
     name = source.resolve().name
-    told = " ".join(f"{key}={value}" for key, value in sorted(stated.items()))
     return {
         "ganbench": importlib.metadata.version("ganbench"),
         "imported_from": name if name.isprintable() else ascii(name)[1:-1],  # it is shown on terminals
         "suite": suite,
-        **({"stated": told} if told else {}),
+        **({"stated": _told(stated)} if stated else {}),
     }
 
 

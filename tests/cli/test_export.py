@@ -224,6 +224,10 @@ def test_a_folder_named_wandb_is_no_package(swept: Path, tmp_path: Path, monkeyp
         CliRunner().invoke(command, ["wandb", str(tmp_path), "--store", str(swept)], catch_exceptions=False)
 
 
+def test_help_has_examples() -> None:
+    assert "tensorboard --logdir events" in CliRunner().invoke(command, ["--help"]).output
+
+
 def test_bad_usage_is_one_line(swept: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for arguments, part in (

@@ -134,6 +134,9 @@ def test_what_is_not_known_is_never_ranked_with_ours_unless_it_is_stated(call: C
     assert ranks == {"real": "", "stated": "1", "ns": "2", "theirs": "1"}
     (stated,) = [each for each in records() if each.spec.variant == "stated"]
     assert stated.provenance["stated"] == "generator=last sampling_seed=0"
+    flags = {row["variant"]: row["flags"] for row in rows}
+    assert flags["stated"] == "stated, not measured: generator=last sampling_seed=0"
+    assert flags["theirs"] == flags["ns"] == ""
     with Store("ganbench.db") as store:  # a sweep on the same store does nothing again, and leaves what was imported
         assert run_sweep(spec, store, Surroundings("cpu", "inline")).records == ()
     after = outcomes("ganbench.db")
@@ -239,6 +242,10 @@ def test_an_image_that_is_broken_or_of_another_size_leaves_no_store(call: Called
         assert (code, out, len(err.splitlines())) == (2, "", 1)
         assert part in err
         assert not Path("ganbench.db").exists()
+
+
+def test_help_has_examples(call: Called) -> None:
+    assert "ganbench import log/fid_50k_50k.json --variant mimicry-sngan" in call("import", "--help")[1]
 
 
 def test_a_hostile_file_name_is_shown_as_plain_text(call: Called) -> None:
