@@ -97,7 +97,7 @@ def test_studiogans_log(read: Callable[..., Found]) -> None:
         + line("FID score (Step: 1000, Using train moments): nan")
         + line("Inception score (Step: 2000, 50000 generated images): 9.5")
         + line("FID score (Step: 2000, Using train moments): 10.25")
-        + line("Best FID score (Step: 1500, Using train moments): 3.0")
+        + line("Best FID score (Step: 2000, Using train moments): 3.0")
         + line("Improved Precision (Step: 2000, Using train images): 0.75")
         + line("Improved Recall (Step: 2000, Using train images): 0.5")
         + line("Density (Step: 2000, Using train images): 1.25")
