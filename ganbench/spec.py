@@ -44,6 +44,10 @@ BUDGETS = ("d_steps", "g_steps", "images")
 """What a budget may be counted in: updates of D, updates of G, real images (or points) that D sees."""
 
 
+IMPORTED = "imported"
+"""Among a run's versions: the content of the file that it was imported from, which is another for each of its seeds."""
+
+
 class Model(BaseModel):
     """Validated fields that never change; what is not a field is refused."""
 
@@ -100,8 +104,8 @@ class RunSpec(Model):
 
     @cached_property
     def group(self) -> str:
-        """The id of what seeds share: the run's content without its seed."""
-        return digest(self.model_dump(exclude={"seed"}))
+        """The id of what seeds share: the run's content without its seed, and without the file it was imported from."""
+        return digest(self.model_dump(exclude={"seed": True, "versions": {IMPORTED}}))
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy with `update` in it, and with an id of its own: pydantic copies what is kept here too."""

@@ -16,7 +16,11 @@ from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 README, YOUR_OWN = ROOT / "README.md", ROOT / "docs" / "your_own.md"
-PAGES = (README, *(ROOT / "docs" / name for name in ("metrics.md", "search.md", "scale.md")), YOUR_OWN)
+PAGES = (
+    README,
+    *(ROOT / "docs" / name for name in ("metrics.md", "search.md", "scale.md", "interchange.md")),
+    YOUR_OWN,
+)
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -32,7 +36,7 @@ def page() -> Path:
 
 @pytest.fixture
 def home(page: Path, tmp_path: Path) -> Path:
-    """An empty folder but for a page's files and what its reader has: photographs, and samples of a model."""
+    """An empty folder but for a page's files and what its reader has: photographs, samples and scores of a model."""
     from ganbench.data import ring
 
     noise = np.random.default_rng(0)
@@ -42,6 +46,7 @@ def home(page: Path, tmp_path: Path) -> Path:
             pixels = noise.integers(0, 256, (28, 28, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(tmp_path / folder / f"{index}.png")
     np.save(tmp_path / "points.npy", ring().sample(2500, seed=1).numpy())
+    (tmp_path / "fidelity.json").write_text('{"frechet_inception_distance": 12.5, "inception_score_mean": 8.1}')
     for language, body in blocks(page, "python", "toml"):
         named = re.match(r"# (\S+)\n", body)
         assert named, f"a {language} block of {page.name} does not begin with its file's name"

@@ -61,7 +61,10 @@ def test_the_table_is_read() -> None:
     assert "training" not in _allowed()["metrics"]
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["list", "variants"], ["list"], ["sweep", "--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["list", "variants"], ["list"], ["sweep", "--help"], ["import", "--help"], ["export", "--help"]],
+)
 def test_the_door_opens_without_torch(arguments: list[str]) -> None:
     code = (
         f"import sys; sys.argv = ['ganbench', *{arguments}]\n"

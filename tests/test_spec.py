@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ganbench.errors import SpecError
-from ganbench.spec import Range, RunSpec, Score, SweepSpec, canonical
+from ganbench.spec import IMPORTED, Range, RunSpec, Score, SweepSpec, canonical, digest
 
 RUN = {"variant": "ns", "dataset": "ring", "network": "mlp", "seed": 3, "steps": 100}
 SCALARS = st.one_of(
@@ -30,6 +30,19 @@ def test_ids_do_not_depend_on_order_or_number_format(settings: dict, random) -> 
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_canonical_numbers_survive_json(value: float) -> None:
     assert float(canonical(value)) == value
+
+
+def test_a_group_leaves_out_the_seed_and_the_imported_file_alone() -> None:
+    versions = {"dataset": 1, "variant": 2}
+    base = RunSpec(**RUN, versions=versions)
+    shared = {key: value for key, value in RUN.items() if key != "seed"}
+    assert base.group == digest({**shared, "settings": {}, "versions": versions})  # as stores have it
+    files = [
+        RunSpec(**{**RUN, "seed": seed}, versions={**versions, IMPORTED: text}) for seed, text in ((3, "a"), (4, "b"))
+    ]
+    assert {each.group for each in files} == {base.group}
+    assert len({base.id, *(each.id for each in files)}) == 3
+    assert RunSpec(**RUN, versions={**versions, "variant": 3}).group != base.group
 
 
 def test_ids_tell_every_field_apart() -> None:

@@ -6,13 +6,14 @@ Exit codes: 0 done; 1 some runs failed or a check fell short; 2 bad usage or bad
 from __future__ import annotations
 
 import importlib
+import keyword
 import sys
 
 import click
 
 from ganbench.errors import GanbenchError, nearest
 
-COMMANDS = ("sweep", "report", "run", "eval", "list", "show", "check")
+COMMANDS = ("sweep", "report", "run", "eval", "import", "export", "list", "show", "check")
 INTERRUPTED = 130
 
 
@@ -25,7 +26,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"ganbench.cli.{cmd_name}").command
+        module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        command: click.Command = importlib.import_module(f"ganbench.cli.{module}").command
         return command
 
     def resolve_command(

@@ -176,6 +176,17 @@ def budget(text: str | None) -> dict[str, int] | None:
         raise SpecError(f"--budget takes UNIT=N, as in d_steps=15625, got {text!r}") from None
 
 
+def protocol(texts: tuple[str, ...]) -> dict[str, Any]:
+    """`key=value` pairs of a protocol, each key once."""
+    found: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = (part.strip() for part in text.partition("="))
+        if not equals or not value or key in found:
+            raise SpecError(f"--protocol takes KEY=VALUE, each key once, got {text!r}")
+        found[key] = _scalar(value)
+    return found
+
+
 def names(text: str | None) -> list[str] | None:
     """`a,b` as a list; None where nothing was given."""
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]

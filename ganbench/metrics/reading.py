@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-KEYS = ("samples", "arr_0", "images", "data")
+KEYS = ("samples", "arr_0", "images", "data", "x")
 KINDS = "give an image folder, .npz, .npy or .pt file"
 SUFFIXES = (".npy", ".npz", ".pt", ".pth")
 TOLERANCE = 1e-6

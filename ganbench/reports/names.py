@@ -25,6 +25,7 @@ HIGHER = frozenset(
     {
         *("modes", "high_quality", "confidence", "parzen", "is", "vendi", "authpct"),
         *("precision", "recall", "density", "coverage", "improved_precision", "improved_recall"),
+        "f_score",  # torch-fidelity's: it comes in with imported scores alone
     }
 )
 """Metrics of which more is better. `high_quality` of true data is 98.889 %: above that is under-dispersion."""

@@ -138,7 +138,7 @@ def new_state(spec: RunSpec, dataset: Dataset, device: torch.device) -> RunState
         name: Player(network.to(device), channels_last=bool(h["channels_last"]), remembers=bool(h["historical"]))
         for name, network in networks.items()
     }
-    columns = _columns(variant)
+    columns = curve_columns(variant)
     return RunState(
         spec=spec,
         h=h,
@@ -172,7 +172,8 @@ def curve_every(steps: int) -> int:
     return max(1, steps // CURVE_POINTS)
 
 
-def _columns(variant: Variant) -> tuple[str, ...]:
+def curve_columns(variant: Variant) -> tuple[str, ...]:
+    """The names of the curves' columns: the step, then what is drawn."""
     losses = tuple(f"loss {phase.name}" for phase in variant.phases)
     outputs = OUTPUTS if variant.roles.get("D") == "scores" else ()
     norms = tuple(f"gradient norm {name}" for phase in variant.phases for name in _norm_names(phase, variant))

@@ -83,7 +83,9 @@ def test_unchanged_code_passes(trained: Baseline) -> None:
 def sign_of_a_loss(patch: pytest.MonkeyPatch) -> None:
     card = VARIANTS.get("ns")
     turned = [
-        phase if phase.players != "G" else dataclasses.replace(phase, loss=lambda *given, loss=phase.loss: -loss(*given))
+        phase
+        if phase.players != "G"
+        else dataclasses.replace(phase, loss=lambda *given, loss=phase.loss: -loss(*given))
         for phase in card.phases
     ]
     patch.setitem(VARIANTS._cards, "ns", dataclasses.replace(card, phases=tuple(turned)))
@@ -128,7 +130,10 @@ def no_spectral_norm(patch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_what_breaks_training_is_caught(
-    trained: Baseline, monkeypatch: pytest.MonkeyPatch, mutation: Callable[[pytest.MonkeyPatch], None], variants: set[str]
+    trained: Baseline,
+    monkeypatch: pytest.MonkeyPatch,
+    mutation: Callable[[pytest.MonkeyPatch], None],
+    variants: set[str],
 ) -> None:
     mutation(monkeypatch)
     found = {name.split()[1] for name in short(check(trained, HERE))}

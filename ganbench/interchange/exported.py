@@ -1,0 +1,79 @@
+"""Runs of a store as other tools show them: settings, curves and scores."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+
+from ganbench.reports import events
+from ganbench.reports.names import REAL
+from ganbench.spec import RunRecord, Score
+from ganbench.store import Store
+from ganbench.sweeps.task import CHECKPOINT
+from ganbench.training.state import curve_columns
+from ganbench.variants.base import VARIANTS
+
+
+class Curves(NamedTuple):
+    """What was drawn while a run was trained: (points, columns), the first column the step; NaN where undefined."""
+
+    table: NDArray[np.float64]
+    columns: tuple[str, ...]
+
+
+def curves_of(store: Store, record: RunRecord) -> Curves:
+    """The curves in a run's checkpoint; without one, or for a variant that is not loaded, its last step alone."""
+    path, variant = store.folder(record.spec.id) / CHECKPOINT, record.spec.variant
+    last = Curves(np.array([[float(record.step)]]), ("step",))
+    if variant == REAL or not path.is_file() or variant not in VARIANTS:
+        return last
+    columns = curve_columns(VARIANTS.get(variant))
+    try:
+        with safe_open(path, framework="numpy") as file:
+            table = np.asarray(file.get_tensor("curves"), dtype=np.float64)
+    except (OSError, SafetensorError):
+        return last
+    reached = table[np.isfinite(table[:, 0])]  # a run that ended early leaves the rest undefined
+    return Curves(reached, columns) if reached.size and reached.shape[1] == len(columns) else last
+
+
+def named_scores(record: RunRecord) -> dict[str, Score]:
+    """The reported scores by metric, with the protocol where a metric was measured under several."""
+    times = Counter(score.metric for score in record.reported)
+    return {
+        score.metric if times[score.metric] == 1 else f"{score.metric} ({score.protocol_text})": score
+        for score in record.reported
+    }
+
+
+def title(record: RunRecord) -> str:
+    """A run's name for people."""
+    spec = record.spec
+    return f"{spec.variant} on {spec.dataset}, network {spec.network}, seed {spec.seed}"
+
+
+def _about(record: RunRecord) -> str:
+    """How a run ended, its settings and its provenance, as a Markdown table."""
+    end = {"status": record.status.value, **({"error": record.error} if record.error else {})}
+    rows = {**end, "steps": record.spec.steps, **record.spec.settings, **record.spec.versions, **record.provenance}
+    cells = [f"| {key} | {str(value).replace('|', '&#124;')} |" for key, value in rows.items()]
+    return "\n".join([title(record), "", "| | |", "|---|---|", *cells])
+
+
+def to_tensorboard(store: Store, record: RunRecord, folder: Path) -> Path:
+    """Write a run's curves, settings and scores as an event file, anew, into a folder of its own in `folder`.
+
+    Gives that folder; OSError where it cannot be written.
+    """
+    spec = record.spec
+    name = re.sub(r"[^\w.=-]+", "_", f"{spec.variant}-{spec.dataset}-{spec.network}-seed{spec.seed}")[-150:]
+    target = folder / f"{name}-{spec.id}"
+    scores = {name: score.value for name, score in named_scores(record).items()}
+    events.write(*curves_of(store, record), scores, target, _about(record))
+    return target
