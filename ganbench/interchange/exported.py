@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 
 from ganbench.reports import events
 from ganbench.reports.names import REAL
-from ganbench.spec import RunRecord, Score
+from ganbench.spec import STEP, RunRecord, Score
 from ganbench.store import Store
 from ganbench.sweeps.task import CHECKPOINT
 from ganbench.training.state import curve_columns
@@ -75,5 +75,6 @@ def to_tensorboard(store: Store, record: RunRecord, folder: Path) -> Path:
     name = re.sub(r"[^\w.=-]+", "_", f"{spec.variant}-{spec.dataset}-{spec.network}-seed{spec.seed}")[-150:]
     target = folder / f"{name}-{spec.id}"
     scores = {name: score.value for name, score in named_scores(record).items()}
-    events.write(*curves_of(store, record), scores, target, _about(record))
+    looks = [(score.metric, int(score.protocol[STEP]), score.value) for score in record.looks]
+    events.write(*curves_of(store, record), scores, target, looks, _about(record))
     return target
