@@ -30,7 +30,7 @@ steps = 150
 width = 32
 depth = 2
 batch_size = 64
-ema = 0.95
+ema = 0.99
 [sweep.scoring]
 metrics = ["fd", "modes"]
 samples = 500
@@ -150,13 +150,13 @@ def wrong_ddof(patch: pytest.MonkeyPatch) -> None:
 
 
 def swapped(patch: pytest.MonkeyPatch) -> None:
-    class Swapped:
-        def __init__(self, found: dict[str, Any]) -> None:
-            self.found = found | {"precision": found["recall"], "recall": found["precision"]}
+    plain = manifolds._Manifolds.values
 
-    plain = manifolds.Manifolds.scores if hasattr(manifolds, "Manifolds") else None
-    assert plain is not None
-    patch.setattr(manifolds.Manifolds, "scores", lambda self: Swapped(plain(self)).found)
+    def values(self: manifolds._Manifolds) -> dict[str, Any]:
+        found = plain(self)
+        return found | {"precision": found["recall"], "recall": found["precision"]}
+
+    patch.setattr(manifolds._Manifolds, "values", values)
 
 
 def a_tenth_fewer(patch: pytest.MonkeyPatch) -> None:
