@@ -84,7 +84,11 @@ def leaderboard(
     both, whatever `variant` leaves in sight; ties share the smaller. Blank for `real` and for rows without a mean.
     Names that the store does not have are UnknownNameErrors.
     """
-    shown = entries(store, dataset, metric, variant, direction)
+    return table(entries(store, dataset, metric, variant, direction), variant, direction)
+
+
+def table(shown: Sequence[Entry], variant: Names = None, direction: DirectionOf = names.direction) -> pd.DataFrame:
+    """The leaderboard of entries that are at hand; ranks are among all of them, rows those of `variant`."""
     frame = pd.DataFrame([_row(entry, direction) for entry in shown], columns=list(TYPES)).astype(TYPES)
     frame = ordered(_ranked(frame, direction))
     return frame if variant is None else frame[frame["variant"].isin(listed(variant) or ())].reset_index(drop=True)

@@ -21,9 +21,13 @@ from ganbench.spec import SELECTION, RunRecord, Status
 from ganbench.store import connect
 from ganbench.store.patience import patiently
 from ganbench.store.tables import (
+    DETAIL_COLUMNS,
     RUN_COLUMNS,
     SCORE_COLUMNS,
+    SCORE_DETAIL_COLUMNS,
+    RunDetails,
     RunRow,
+    ScoreDetails,
     ScoreRow,
     result_values,
     runs,
@@ -32,7 +36,9 @@ from ganbench.store.tables import (
     scorings,
     spec_values,
     to_record,
+    to_run_details,
     to_run_row,
+    to_score_details,
     to_score_row,
 )
 
@@ -162,6 +168,23 @@ class Store:
             found = connection.execute(_among(of_scores, runs.c.dataset, datasets)).all()
             ordered = connection.execute(of_runs.order_by(runs.c.seed, runs.c.id)).all()
         return [to_run_row(row) for row in ordered], [to_score_row(row) for row in found]
+
+    def details(
+        self, datasets: Collection[str] | None = None, variants: Collection[str] | None = None
+    ) -> tuple[list[RunDetails], list[ScoreDetails]]:
+        """Runs (of those data sets and variants) by data set, variant, network and seed, and all their scores."""
+
+        def among(query: Select[Any]) -> Select[Any]:
+            return _among(_among(query, runs.c.dataset, datasets), runs.c.variant, variants)
+
+        of_runs = select(*(runs.c[name] for name in DETAIL_COLUMNS))
+        order = (runs.c.dataset, runs.c.variant, runs.c.network, runs.c.group_id, runs.c.seed, runs.c.id)
+        of_scores = select(*(scores.c[name] for name in SCORE_DETAIL_COLUMNS)).join(runs)
+        with self._reading() as connection:
+            # scores first, as in `rows`
+            found = connection.execute(among(of_scores)).all()
+            ordered = connection.execute(among(of_runs).order_by(*order)).all()
+        return [to_run_details(row) for row in ordered], [to_score_details(row) for row in found]
 
     def names(self) -> dict[str, set[str]]:
         """The names that the store knows: of each kind, "dataset", "variant" and "metric"."""

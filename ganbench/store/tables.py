@@ -123,6 +123,44 @@ class ScoreRow(NamedTuple):
     flags: tuple[str, ...]
 
 
+DETAIL_COLUMNS = (
+    *("id", "variant", "dataset", "network", "seed", "steps", "group_id", "spec", "status"),
+    *("step", "seconds", "score_seconds", "error", "provenance"),
+)
+SCORE_DETAIL_COLUMNS = ("run_id", "metric", "version", "value", "stderr", "protocol_text", "flags")
+
+
+class RunDetails(NamedTuple):
+    """All that is known of a run but its scores: DETAIL_COLUMNS, decoded but for the spec."""
+
+    id: str
+    variant: str
+    dataset: str
+    network: str
+    seed: int
+    steps: int
+    group: str
+    spec: str  # JSON: runs of one group differ in their seed alone, so a reader need not decode them all
+    status: Status
+    step: int
+    seconds: float  # of training
+    score_seconds: float
+    error: str | None
+    provenance: dict[str, Any]
+
+
+class ScoreDetails(NamedTuple):
+    """A score without its details: SCORE_DETAIL_COLUMNS, decoded."""
+
+    run_id: str
+    metric: str
+    version: int
+    value: float  # NaN where undefined
+    stderr: float | None
+    protocol: str  # as one line
+    flags: tuple[str, ...]
+
+
 def spec_values(spec: RunSpec) -> dict[str, Any]:
     """The columns of `runs` that the spec alone decides."""
     return {
@@ -194,6 +232,17 @@ def to_score_row(row: Any) -> ScoreRow:
     """From SCORE_COLUMNS."""
     run_id, metric, version, value, protocol, flags = row
     return ScoreRow(run_id, metric, version, _number(value), protocol, tuple(flags))
+
+
+def to_run_details(row: Any) -> RunDetails:
+    """From DETAIL_COLUMNS."""
+    return RunDetails(*row)._replace(status=Status(row.status))
+
+
+def to_score_details(row: Any) -> ScoreDetails:
+    """From SCORE_DETAIL_COLUMNS."""
+    run_id, metric, version, value, stderr, protocol, flags = row
+    return ScoreDetails(run_id, metric, version, _number(value), stderr, protocol, tuple(flags))
 
 
 def _number(value: float | None) -> float:
