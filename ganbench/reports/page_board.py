@@ -59,7 +59,9 @@ def _section(dataset: str, frame: pd.DataFrame, of: Names) -> dict[str, Any]:
     protocols = {str(rows["protocol"].iloc[0]) for rows in groups}
     tracks = [_track(rows, of, protocols) for rows in groups]
     matrix = _matrix(frame, of) if len(tracks) > 1 else None
-    return {"dataset": dataset, "tracks": tracks, "matrix": matrix, "protocols": len(protocols)}
+    networks = list(dict.fromkeys(frame["network"][frame["variant"] != REAL]))
+    facts = {"dataset": dataset, "networks": networks, "protocols": len(protocols)}
+    return {**facts, "tracks": tracks, "matrix": matrix}
 
 
 def _track(frame: pd.DataFrame, of: Names, protocols: Iterable[str]) -> dict[str, Any]:
@@ -171,7 +173,7 @@ class _Axis:
         self.low, self.high = (min(seen), max(seen)) if seen else (0.0, 1.0)
         self._logarithmic = self.low > 0 and self.high > LOG_FROM * self.low
         scale = ", logarithmic" if self._logarithmic else ""
-        self.told = f"{number(self.low)} to {number(self.high)}{scale}" if seen else ""
+        self.told = f"{self.low:.3g} to {self.high:.3g}{scale}" if seen else ""
 
     def place(self, value: float) -> float:
         """In pixels."""

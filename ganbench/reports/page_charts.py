@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import chain, zip_longest
 from typing import Any
 
@@ -46,6 +47,7 @@ def _profile(rows: Sequence[Row], title: str) -> dict[str, Any] | None:
     taus = _thinned(seen if isinstance(better, str) else np.unique(np.abs(seen - better)))
     if len(taus) < 2:
         return None
+    taus = _margins(taus)
     at = statistics.performance_profile
     lines = [
         _series(row, taus, at(values, taus, better), runs=len(values)) for row, values in zip(rows, scores, strict=True)
@@ -76,6 +78,15 @@ def _thinned(values: statistics.Array) -> statistics.Array:
     return values[np.linspace(0, len(values) - 1, TAUS).round().astype(np.int64)]
 
 
+def _margins(taus: statistics.Array) -> statistics.Array:
+    """A little more at both ends, where all curves are flat: a jump at the very edge cannot be read."""
+    if _wide(taus):
+        grown = (taus[-1] / taus[0]) ** 0.03
+        return np.concatenate([[taus[0] / grown], taus, [taus[-1] * grown]])
+    margin = 0.03 * (taus[-1] - taus[0])
+    return np.concatenate([[taus[0] - margin], taus, [taus[-1] + margin]])
+
+
 def best_of_k(frame: pd.DataFrame, of: Names) -> list[dict[str, Any]]:
     """A chart a track of a table of `budget.best_of_k`."""
     charts = []
@@ -92,8 +103,9 @@ def best_of_k(frame: pd.DataFrame, of: Names) -> list[dict[str, Any]]:
             _chart(first, title)
             | {
                 "x": "configurations tried (k)",
-                "y": f"expected {first['metric']} of the best of k ({names.told(names.direction(first['metric']))})",
+                "y": f"{first['metric']} of the best ({names.told(names.direction(first['metric']))})",
                 "log": bool(rows["k"].max() >= 20),
+                "whole": bool(rows["k"].max() <= 8),
                 "series": lines,
             }
         )
@@ -107,6 +119,8 @@ def _column(rows: Sequence[Row], name: str) -> list[float | None]:
 def by_step(runs: Sequence[RunDetails], scores: Sequence[ScoreDetails]) -> list[dict[str, Any]]:
     """A chart a data set, metric and protocol that was scored at several steps: a line a run."""
     by_id = {run.id: run for run in runs}
+    if not any(_step(protocol)[0] is not None for protocol in {score.protocol for score in scores}):
+        return []
     points: dict[tuple[str, str, str, int], dict[str, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
     stepped: set[tuple[str, str, str, int]] = set()
     for score in scores:
@@ -121,6 +135,7 @@ def by_step(runs: Sequence[RunDetails], scores: Sequence[ScoreDetails]) -> list[
     return [_steps(key, points[key], by_id) for key in sorted(stepped)]
 
 
+@lru_cache(maxsize=4096)
 def _step(protocol: str) -> tuple[int | None, str]:
     """The step of a score that was taken on the way, and the rest of its protocol."""
     start = f"{RUNG}="

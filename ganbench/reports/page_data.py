@@ -186,7 +186,7 @@ def _cost(key: tuple[str, str, str], runs: Sequence[RunDetails]) -> dict[str, An
         "total": training + scoring,
     }
     told = {name: (brief(value), NONE if value is None else number(value)) for name, value in figures.items()}
-    together = sorted({int(run.provenance.get("cohort", 1)) for run in runs})
+    together = sorted({int(json.loads(text).get("cohort", 1)) for text in {run.provenance for run in runs}})
     cohort = str(together[0]) if len(together) == 1 else f"{together[0]} to {together[-1]}"
     dataset, variant, network = key
     who = {"dataset": dataset, "variant": variant, "network": network, "runs": len(runs)}
@@ -225,9 +225,9 @@ def _used(used: Collection[tuple[str, str]]) -> list[dict[str, Any]]:
 
 def _environments(runs: Sequence[RunDetails]) -> dict[str, Any]:
     """What runs were made with and on, as a table: alike ones are one line."""
-    counts = Counter(
-        tuple(sorted((key, str(value)) for key, value in run.provenance.items() if key not in OWN)) for run in runs
-    )
+    counts: Counter[tuple[tuple[str, str], ...]] = Counter()
+    for text, count in Counter(run.provenance for run in runs).items():
+        counts[tuple(sorted((key, str(value)) for key, value in json.loads(text).items() if key not in OWN))] += count
     keys = list(dict.fromkeys(key for facts in counts for key, _ in facts))
     lines = [
         {"count": count, "cells": [dict(facts).get(key, "") for key in keys]}

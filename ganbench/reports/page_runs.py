@@ -57,20 +57,16 @@ def compact(runs: Sequence[RunDetails], scores: Sequence[ScoreDetails]) -> dict[
         "score_seconds": [brief(run.score_seconds) for run in runs],
         "error": [None if run.error is None else texts.place(run.error) for run in runs],
         "settings": [settings.place(run) for run in runs],
-        "provenance": [provenances.place(_key(run.provenance), run.provenance) for run in runs],
+        "provenance": [provenances.place(run.provenance) for run in runs],
     }
     return {
         "texts": texts.values,
         "bases": settings.bases.values,
         "settings": settings.differences.values,
-        "provenances": provenances.values,
+        "provenances": [json.loads(text) for text in provenances.values],
         "runs": columns,
         "scores": _scores(scores, {run.id: place for place, run in enumerate(runs)}),
     }
-
-
-def _key(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, sort_keys=True)
 
 
 class _Settings:

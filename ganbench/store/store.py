@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Connection, Select, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, Table, Text, bindparam, delete, func, insert, select, type_coerce, update
 from sqlalchemy.exc import DBAPIError
 
 from ganbench.errors import StoreError, UnknownNameError
@@ -25,6 +25,7 @@ from ganbench.store.tables import (
     RUN_COLUMNS,
     SCORE_COLUMNS,
     SCORE_DETAIL_COLUMNS,
+    Json,
     RunDetails,
     RunRow,
     ScoreDetails,
@@ -177,9 +178,9 @@ class Store:
         def among(query: Select[Any]) -> Select[Any]:
             return _among(_among(query, runs.c.dataset, datasets), runs.c.variant, variants)
 
-        of_runs = select(*(runs.c[name] for name in DETAIL_COLUMNS))
+        of_runs = select(*(_as_text(runs.c[name]) for name in DETAIL_COLUMNS))
         order = (runs.c.dataset, runs.c.variant, runs.c.network, runs.c.group_id, runs.c.seed, runs.c.id)
-        of_scores = select(*(scores.c[name] for name in SCORE_DETAIL_COLUMNS)).join(runs)
+        of_scores = select(*(_as_text(scores.c[name]) for name in SCORE_DETAIL_COLUMNS)).join(runs)
         with self._reading() as connection:
             # scores first, as in `rows`
             found = connection.execute(among(of_scores)).all()
@@ -324,6 +325,11 @@ _SELECTION = " ".join(f"{key}={value}" for key, value in SELECTION.items())
 
 def _among(query: Select[Any], column: Any, allowed: Collection[str] | None) -> Select[Any]:
     return query if allowed is None else query.where(column.in_(allowed))
+
+
+def _as_text(column: Any) -> Any:
+    """JSON as it lies there; other columns as they are."""
+    return type_coerce(column, Text).label(column.name) if isinstance(column.type, Json) else column
 
 
 def _unknown(run_id: str, known: Sequence[str]) -> Exception:

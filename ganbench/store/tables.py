@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import Column, DateTime, Dialect, Double, ForeignKey, Index, Integer, MetaData, Row, String, Table, Text
@@ -131,7 +132,10 @@ SCORE_DETAIL_COLUMNS = ("run_id", "metric", "version", "value", "stderr", "proto
 
 
 class RunDetails(NamedTuple):
-    """All that is known of a run but its scores: DETAIL_COLUMNS, decoded but for the spec."""
+    """All that is known of a run but its scores: DETAIL_COLUMNS.
+
+    What is JSON is left so: many runs have the same, and a reader of thousands decodes it once.
+    """
 
     id: str
     variant: str
@@ -140,13 +144,13 @@ class RunDetails(NamedTuple):
     seed: int
     steps: int
     group: str
-    spec: str  # JSON: runs of one group differ in their seed alone, so a reader need not decode them all
+    spec: str
     status: Status
     step: int
     seconds: float  # of training
     score_seconds: float
     error: str | None
-    provenance: dict[str, Any]
+    provenance: str
 
 
 class ScoreDetails(NamedTuple):
@@ -235,14 +239,24 @@ def to_score_row(row: Any) -> ScoreRow:
 
 
 def to_run_details(row: Any) -> RunDetails:
-    """From DETAIL_COLUMNS."""
-    return RunDetails(*row)._replace(status=Status(row.status))
+    """From DETAIL_COLUMNS, JSON as text."""
+    values = list(row)
+    values[_STATUS] = Status(values[_STATUS])
+    return RunDetails(*values)
 
 
 def to_score_details(row: Any) -> ScoreDetails:
-    """From SCORE_DETAIL_COLUMNS."""
+    """From SCORE_DETAIL_COLUMNS, JSON as text."""
     run_id, metric, version, value, stderr, protocol, flags = row
-    return ScoreDetails(run_id, metric, version, _number(value), stderr, protocol, tuple(flags))
+    return ScoreDetails(run_id, metric, version, _number(value), stderr, protocol, _flags(flags))
+
+
+_STATUS = DETAIL_COLUMNS.index("status")
+
+
+@lru_cache(maxsize=4096)
+def _flags(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
 
 
 def _number(value: float | None) -> float:

@@ -48,14 +48,13 @@ function layout(chart, extra = {}) {
   const grid = { gridcolor: css("--line"), linecolor: css("--line"), zerolinecolor: css("--line"), automargin: true };
   const font = { family: getComputedStyle(document.body).fontFamily, size: 12, color: css("--quiet") };
   const axis = (text, kind) => ({
-    ...grid, type: kind || "linear", exponentformat: "power", minexponent: 4, title: { text: plain(text), standoff: 8, font: { size: 12 } },
-    ...(kind === "log" ? { dtick: "auto", nticks: 6 } : {}),
+    ...grid, type: kind || "linear", tickformat: "~g", nticks: 7, title: { text: plain(text), standoff: 8, font: { size: 12 } },
   });
   return {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font, height: 340, margin: { l: 56, r: 12, t: 10, b: 40 },
     xaxis: axis(chart.x, chart.log ? "log" : "linear"), yaxis: axis(chart.y, chart.log_y ? "log" : "linear"),
     hoverlabel: { namelength: LONGEST }, showlegend: true,
-    legend: { orientation: "h", x: 0, xanchor: "left", y: -0.22, yanchor: "top", font: { size: 12, color: css("--ink") } },
+    legend: { orientation: "h", x: 0, xanchor: "left", y: 0, yref: "container", yanchor: "bottom", font: { size: 12, color: css("--ink") } },
     ...extra,
   };
 }
@@ -143,8 +142,10 @@ function card(chart, traces) {
   const title = `${chart.dataset}: ${chart.title}`;
   const picture = () => {
     const lines = chart.series.filter((line) => wanted.variant(line.variant));
-    const extra = chart.percent ? { yaxis: { ...layout(chart).yaxis, range: [-3, 103] } } : {};
-    return { traces: traces(chart, lines), shown: layout(chart, extra) };
+    const shown = layout(chart);
+    if (chart.percent) shown.yaxis.range = [-3, 103];
+    if (chart.whole) Object.assign(shown.xaxis, { tick0: 1, dtick: 1 });
+    return { traces: traces(chart, lines), shown };
   };
   const left = chart.left_out ? element("p", { class: "small" }, `${chart.left_out} runs are left out.`) : null;
   return element("div", { class: "card", "data-dataset": chart.dataset, "data-metric": chart.metric },

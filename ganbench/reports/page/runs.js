@@ -7,8 +7,12 @@ function number(value) {
   return Number.isInteger(value) ? value.toLocaleString("en") : String(Number(value.toPrecision(4)));
 }
 
+/** A standard error to two significant digits, and the value to the same place. */
 function withError(value, stderr) {
-  return stderr === null ? number(value) : `${number(value)} ± ${number(Number(stderr.toPrecision(2)))}`;
+  if (!stderr || value === null) return stderr === 0 ? `${number(value)} ± 0` : number(value);
+  const places = 1 - Math.floor(Math.log10(Number(stderr.toPrecision(2))));
+  if (places < 0 || places > 7) return `${number(value)} ± ${number(Number(stderr.toPrecision(2)))}`;
+  return `${value.toFixed(places)} ± ${stderr.toFixed(places)}`;
 }
 
 /** A run's columns as one object. */
@@ -67,7 +71,7 @@ function rowView(key) {
     title: `${row.variant} on ${row.dataset}`,
     parts: [
       facts([["Metric", row.metric], ["Network", name(row.network)], ["Protocol", row.protocol], ["Versions", row.versions],
-        ["Settings", name(row.settings)], ["Chosen by", row.selected_by]]),
+        ["Settings", row.settings && name(row.settings)], ["Chosen by", row.selected_by]]),
       element("p", { class: "note" }, "The standard error is over the draw of generated samples, of one run."),
       table("Runs behind the row", heads, lines),
     ],
