@@ -101,11 +101,22 @@ def entries(
     if not isinstance(store, Store):
         with Store.open_existing(store) as opened:
             return entries(opened, dataset, metric, variant, direction)
-    datasets, metrics = listed(dataset), listed(metric)
+    check_names(store, dataset, metric, variant)
+    return entries_of(*store.rows(listed(dataset), listed(metric)), metric, direction)
+
+
+def check_names(store: Store, dataset: Names, metric: Names, variant: Names) -> None:
+    """UnknownNameError for a name that the store has not."""
     known = store.names()
-    for kind, asked in (("dataset", datasets), ("metric", metrics), ("variant", listed(variant))):
-        _check(kind, asked, known[kind])
-    results = _Results(*store.rows(datasets, metrics), direction)
+    for kind, asked in (("dataset", dataset), ("metric", metric), ("variant", variant)):
+        _check(kind, listed(asked), known[kind])
+
+
+def entries_of(
+    runs: Sequence[RunRow], scores: Sequence[ScoreRow], metric: Names, direction: DirectionOf
+) -> list[Entry]:
+    """The rows to be, of runs and scores that are at hand."""
+    metrics, results = listed(metric), _Results(runs, scores, direction)
     return [entry for entry in results.entries() if metrics is None or entry.track.metric in metrics]
 
 

@@ -11,15 +11,14 @@ import pandas as pd
 from ganbench.reports import names
 from ganbench.reports.board import TRACK, TYPES, Row, records
 from ganbench.reports.formats import NONE, heads, number, plus_minus, track_of
-from ganbench.reports.names import REAL
+from ganbench.reports.names import LOG_FROM, REAL
 from ganbench.reports.page_runs import brief
-from ganbench.reports.plots import ARROWS, LOG_FROM
 from ganbench.reports.selection import SHOWN
 
 BAR = 170
 """Width of a drawn interval, in pixels."""
 MARGIN = 7
-MOST_DOTS = 100
+MOST_DOTS = 30
 """Seeds that are drawn in a row at most; of more, mean and interval say enough."""
 
 HIDDEN = frozenset({"group"})
@@ -50,8 +49,7 @@ def titles(frame: pd.DataFrame) -> dict[tuple[str, ...], str]:
 
 def arrow(metric: str) -> str:
     """Which way is better, as a sign."""
-    better = names.direction(metric)
-    return ARROWS[better] if isinstance(better, str) else f"→ {better:g}"
+    return names.arrow(names.direction(metric))
 
 
 def _section(dataset: str, frame: pd.DataFrame, of: Names) -> dict[str, Any]:
@@ -186,23 +184,25 @@ class _Axis:
         """What is drawn of a row; None of one without a score."""
         if not math.isfinite(row["mean"]):
             return None
-        values = _seeds(row)
+        values = _dots(row)
         low, high = (self.place(row[name]) if math.isfinite(row[name]) else None for name in ("ci_low", "ci_high"))
         return {
             "mean": self.place(row["mean"]),
             "low": low,
             "high": high,
-            "seeds": [self.place(value) for value in values] if 1 < len(values) <= MOST_DOTS else [],
+            "seeds": [self.place(value) for value in values] if len(values) > 1 else [],
             "real": [self.place(value) for value in self._real],
         }
 
 
-def _seeds(row: Row) -> list[float]:
-    return [float(value) for value in row["values"].split()]
+def _dots(row: Row) -> list[float]:
+    """The seeds' scores, where they are drawn."""
+    values = [float(value) for value in row["values"].split()]
+    return values if len(values) <= MOST_DOTS else []
 
 
 def _numbers(row: Row) -> list[float]:
-    return [value for value in (*_seeds(row), row["ci_low"], row["ci_high"]) if math.isfinite(value)]
+    return [value for value in (*_dots(row), row["mean"], row["ci_low"], row["ci_high"]) if math.isfinite(value)]
 
 
 def _matrix(frame: pd.DataFrame, of: Names) -> dict[str, Any]:

@@ -35,11 +35,14 @@ def gather(
     *, command: str | None = None, direction: DirectionOf = names.direction,
 ) -> dict[str, Any]:  # fmt: skip
     """What the page's template and its script take; UnknownNameError for names that the store has not."""
-    shown = board.entries(store, dataset, metric, variant, direction)
+    board.check_names(store, dataset, metric, variant)
+    runs, scores = store.details(board.listed(dataset))
+    in_order = sorted((run.row for run in runs), key=lambda run: (run.seed, run.id))
+    shown = board.entries_of(in_order, [score.row for score in scores], metric, direction)
     frame = board.table(shown, variant, direction)
-    runs, scores = store.details(board.listed(dataset), board.listed(variant))
-    metrics = board.listed(metric)
-    scores = scores if metrics is None else [score for score in scores if score.metric in metrics]
+    variants, metrics = board.listed(variant), board.listed(metric)
+    runs = [run for run in runs if variants is None or run.variant in variants]
+    scores = [score for score in scores if metrics is None or score.metric in metrics]
     of = page_board.titles(frame)
     by_id = {run.id: run for run in runs}
     configurations = _configurations(frame, by_id)

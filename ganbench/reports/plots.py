@@ -20,6 +20,7 @@ from PIL import Image
 from ganbench.reports import names
 from ganbench.reports.board import TRACK, Row, records
 from ganbench.reports.formats import heads, track_of
+from ganbench.reports.names import LOG_FROM, arrow
 from ganbench.store.artifacts import atomic_write
 
 DPI = 125
@@ -30,12 +31,6 @@ KS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 """Where a curve of configurations has its ticks."""
 STYLES = ("-", "--", ":")
 """Lines, once all colours are taken."""
-ARROWS = {"higher": "↑", "lower": "↓"}
-"""Which way is better; what is to be close to a number has that number instead."""
-
-LOG_FROM = 50
-"""Positive values whose largest is this many times the smallest are drawn on a logarithmic axis."""
-
 Array = NDArray[np.float64]
 
 
@@ -139,17 +134,13 @@ def best_of_k_figure(frame: pd.DataFrame, path: Path) -> None:
         axes.set_xticks([k for k in KS if k <= rows["k"].max()], minor=False)
         axes.set_xticks([], minor=True)
         axes.xaxis.set_major_formatter("{x:g}")
-        _title(axes, f"{first['dataset']}: {first['metric']} {_arrow(better)}")
+        _title(axes, f"{first['dataset']}: {first['metric']} {arrow(better)}")
     for axes in all_axes[len(tracks) :]:
         axes.set_axis_off()
     if tracks:
         all_axes[0].legend(frameon=False, fontsize=7, labelcolor=INK)
     figure.supxlabel("configurations tried (k), and 95 % interval over which they were", color=QUIET, fontsize=8)
     _write(figure, path)
-
-
-def _arrow(better: names.Direction) -> str:
-    return ARROWS[better] if isinstance(better, str) else f"→ {better:g}"
 
 
 def _panel(axes: Axes, rows: Sequence[Row], title: str) -> None:
@@ -168,7 +159,7 @@ def _panel(axes: Axes, rows: Sequence[Row], title: str) -> None:
     axes.grid(False, axis="y")
     _log_if_wide(axes, "x", np.array([value for row in rows for value in map(float, row["values"].split())]))
     better = names.direction(rows[0]["metric"])
-    _title(axes, f"{title} {_arrow(better)}")
+    _title(axes, f"{title} {arrow(better)}")
 
 
 def _label(row: Row, rows: Sequence[Row]) -> str:

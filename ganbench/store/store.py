@@ -170,21 +170,15 @@ class Store:
             ordered = connection.execute(of_runs.order_by(runs.c.seed, runs.c.id)).all()
         return [to_run_row(row) for row in ordered], [to_score_row(row) for row in found]
 
-    def details(
-        self, datasets: Collection[str] | None = None, variants: Collection[str] | None = None
-    ) -> tuple[list[RunDetails], list[ScoreDetails]]:
-        """Runs (of those data sets and variants) by data set, variant, network and seed, and all their scores."""
-
-        def among(query: Select[Any]) -> Select[Any]:
-            return _among(_among(query, runs.c.dataset, datasets), runs.c.variant, variants)
-
+    def details(self, datasets: Collection[str] | None = None) -> tuple[list[RunDetails], list[ScoreDetails]]:
+        """Runs (of those data sets) by data set, variant, network and seed, and all their scores."""
         of_runs = select(*(_as_text(runs.c[name]) for name in DETAIL_COLUMNS))
         order = (runs.c.dataset, runs.c.variant, runs.c.network, runs.c.group_id, runs.c.seed, runs.c.id)
         of_scores = select(*(_as_text(scores.c[name]) for name in SCORE_DETAIL_COLUMNS)).join(runs)
         with self._reading() as connection:
             # scores first, as in `rows`
-            found = connection.execute(among(of_scores)).all()
-            ordered = connection.execute(among(of_runs).order_by(*order)).all()
+            found = connection.execute(_among(of_scores, runs.c.dataset, datasets)).all()
+            ordered = connection.execute(_among(of_runs, runs.c.dataset, datasets).order_by(*order)).all()
         return [to_run_details(row) for row in ordered], [to_score_details(row) for row in found]
 
     def names(self) -> dict[str, set[str]]:

@@ -152,6 +152,13 @@ class RunDetails(NamedTuple):
     error: str | None
     provenance: str
 
+    @property
+    def row(self) -> RunRow:
+        """What a leaderboard reads of it."""
+        spec = json.loads(self.spec)
+        facts = (self.id, self.variant, self.dataset, self.network, self.seed, self.steps, self.group)
+        return RunRow(*facts, spec, self.status, self.seconds)
+
 
 class ScoreDetails(NamedTuple):
     """A score without its details: SCORE_DETAIL_COLUMNS, decoded."""
@@ -163,6 +170,11 @@ class ScoreDetails(NamedTuple):
     stderr: float | None
     protocol: str  # as one line
     flags: tuple[str, ...]
+
+    @property
+    def row(self) -> ScoreRow:
+        """What a leaderboard reads of it."""
+        return ScoreRow(self.run_id, self.metric, self.version, self.value, self.protocol, self.flags)
 
 
 def spec_values(spec: RunSpec) -> dict[str, Any]:
