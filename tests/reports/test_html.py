@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from pages import HOSTILE, checkpoint, fill, leave, picture, record, spec
 from small_sweeps import small_sweep
 
-from ganbench.cli import main
+from ganbench.cli.report import command
 from ganbench.errors import UnknownNameError
 from ganbench.reports import artifacts, page_charts, page_data
 from ganbench.reports.board import leaderboard
 from ganbench.reports.html import embedded, to_html
-from ganbench.reports.page_runs import compact
+from ganbench.reports.page_runs import brief, compact
 from ganbench.spec import RunRecord, Status
 from ganbench.store import Store
 
@@ -159,6 +159,22 @@ def test_embedded_json_comes_back_and_ends_no_element(value: Any) -> None:
     assert not set("<>&") & set(text)
 
 
+@pytest.mark.parametrize(
+    ("value", "short"),
+    [
+        (0.123456789, 0.123457),
+        (2.0, 2),
+        (1e300, 1e300),
+        (NAN, None),
+        (float("inf"), None),
+        (None, None),
+        (-1e-9, -1e-9),
+    ],
+)
+def test_numbers_are_brief(value: float | None, short: float | None) -> None:
+    assert brief(value) == short
+
+
 def test_compact_runs_come_back(filled: Store) -> None:
     filled.finish(record(spec("a", seed=9, lr=0.5, extra=True), {"kl": NAN}, error="so"))
     runs, scores = filled.details()
@@ -181,7 +197,7 @@ def test_compact_runs_come_back(filled: Store) -> None:
             for run, track, value in zip(of["run"], of["track"], of["value"], strict=True)
             if run == place
         }
-        assert mine == {score.metric: pytest.approx(score.finite, rel=1e-5, nan_ok=True) for score in known.scores}
+        assert mine == {score.metric: brief(score.finite) for score in known.scores}
 
 
 def test_profiles_count_lost_runs(filled: Store) -> None:
@@ -343,7 +359,7 @@ def test_pictures_beyond_the_budget_are_left_out_and_named(filled: Store, monkey
 
 def test_the_command_writes_the_page(filled: Store, tmp_path: Path) -> None:
     target = tmp_path / "a page.html"
-    done = CliRunner().invoke(main, ["report", "html", "-o", str(target), "--store", filled.name, "--variant", "a,b"])
+    done = CliRunner().invoke(command, ["html", "-o", str(target), "--store", filled.name, "--variant", "a,b"])
     assert done.exit_code == 0, done.output
     words = Parsed(target.read_text(encoding="utf-8")).words
     assert f"ganbench report html -o '{target}' --store {filled.name} --variant a,b" in words
@@ -359,6 +375,6 @@ def test_the_command_writes_the_page(filled: Store, tmp_path: Path) -> None:
     ],
 )
 def test_what_the_command_refuses(more: list[str], said: str, filled: Store) -> None:
-    done = CliRunner().invoke(main, ["report", "html", "--store", filled.name, *more])
+    done = CliRunner().invoke(command, ["html", "--store", filled.name, *more])
     assert done.exit_code == 2
     assert said in done.output

@@ -103,7 +103,7 @@ function filter() {
   filters.metric = byId("by-metric").value;
   filters.variants = byId("by-variant").value.toLowerCase().split(",").map((part) => part.trim()).filter(Boolean);
   for (const [kind, fits] of Object.entries(wanted)) {
-    for (const each of document.querySelectorAll(`main [data-${kind}]`)) {
+    for (const each of document.querySelectorAll(`main [data-${kind}]:not(.real > tr)`)) { // real data are compared with all
       each.dataset[`not${kind}`] = fits(each.dataset[kind]) ? "" : "1";
     }
   }
@@ -112,7 +112,8 @@ function filter() {
   }
   for (const table of document.querySelectorAll("table.matrix")) hideColumns(table);
   for (const track of document.querySelectorAll(".track")) {
-    if (!track.hidden) track.hidden = !track.querySelector("tbody tr:not([hidden])");
+    const rows = [...track.querySelectorAll("tbody:not(.real) tr")];
+    if (!track.hidden) track.hidden = rows.length > 0 && rows.every((row) => row.hidden);
   }
   count();
   document.dispatchEvent(new Event("ganbench:filter"));
