@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Hashable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from ganbench.store.tables import RunDetails, ScoreDetails
@@ -93,7 +94,7 @@ def _scores(scores: Sequence[ScoreDetails], places: Mapping[str, int]) -> dict[s
     """In the order of runs; `tracks` are [metric, version, protocol]."""
     ordered = sorted(
         ((places[score.run_id], score) for score in scores if score.run_id in places),
-        key=lambda each: (each[0], each[1].metric, each[1].protocol),
+        key=itemgetter(0),
     )
     tracks, flags = Table(), Table()
     return {

@@ -104,7 +104,7 @@ def draw_all(page: Any) -> None:
     for plot in page.locator("main .plot").all():
         if plot.is_visible():
             plot.scroll_into_view_if_needed()
-            plot.locator(".main-svg").first.wait_for(state="attached")
+            plot.and_(page.locator("[data-drawn]")).wait_for()
 
 
 def test_sorting(report: Path, open_page: Open) -> None:
@@ -149,7 +149,7 @@ def test_filters(report: Path, open_page: Open) -> None:
     assert page.locator("#profiles .card:visible").count() == 1
     draw_all(page)
     assert page.locator("#profiles .card:visible .legendtext").all_text_contents() == ["a, n = 3", "c, n = 5"]
-    page.get_by_role("button", name="Reset").click()
+    page.locator("#filters button[type=reset]").click()
     assert page.locator("#shown").inner_text() == everything == "11 of 11 rows"
     assert variants(page) == ["b", "a", "c"]
 

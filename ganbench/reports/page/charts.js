@@ -114,24 +114,25 @@ async function draw(plot) {
   plot.stale = false;
   const library = await plotly();
   const { traces, shown } = plot.picture();
-  if (!traces.length) {
+  if (traces.length) {
+    if (!plot.data) plot.textContent = "";
+    await library.react(plot, traces, shown, CONFIG);
+  } else {
     if (plot.data) library.purge(plot);
     plot.textContent = "Nothing to draw.";
-    return;
   }
-  if (!plot.data) plot.textContent = "";
-  await library.react(plot, traces, shown, CONFIG);
   plot.dataset.drawn = theme();
 }
 
 /** Draw again what is in view, and the rest when it comes there. */
 function redraw(plot) {
   plot.stale = true;
+  delete plot.dataset.drawn;
   if (plot.inView) draw(plot);
 }
 
 function plotOf(title, picture) {
-  const plot = element("div", { class: "plot", role: "img", "aria-label": title });
+  const plot = element("div", { class: "plot", role: "group", "aria-label": title });
   plot.picture = picture;
   plot.stale = true;
   seen.observe(plot);
@@ -190,7 +191,9 @@ function runTraces(runs, place, steps) {
   });
 }
 
-const positive = (traces) => {
+/** Gradient norms go through orders of magnitude; a loss that comes near 0 once does not. */
+const logarithmic = (quantity, traces) => {
+  if (!quantity.startsWith("gradient norm")) return false;
   const values = traces.flatMap((trace) => trace.y).filter((value) => value !== null);
   return values.length > 0 && Math.min(...values) > 0 && Math.max(...values) > 50 * Math.min(...values);
 };
@@ -204,7 +207,7 @@ function trainingCard(dataset) {
   const plot = plotOf(`${dataset}: training curves`, () => {
     const place = Number(select.value);
     const traces = runTraces(own.filter((run) => wanted.variant(run.variant)), place, steps);
-    return { traces, shown: layout({ x: "generator step", y: columns[place], log_y: positive(traces) }) };
+    return { traces, shown: layout({ x: "generator step", y: columns[place], log_y: logarithmic(columns[place], traces) }) };
   });
   select.addEventListener("change", () => redraw(plot));
   return element("div", { class: "card", "data-dataset": dataset },
@@ -222,7 +225,7 @@ function runCharts(id) {
       const traces = [...places].map((place, index) => ({
         x: column(run, steps), y: column(run, place), mode: "lines", name: plain(partOf(columns[place])), line: { ...lineStyle(index), width: 1.5 },
       }));
-      return { traces, shown: layout({ x: "generator step", y: quantity, log_y: positive(traces) }, { height: 280 }) };
+      return { traces, shown: layout({ x: "generator step", y: quantity, log_y: logarithmic(quantity, traces) }, { height: 280 }) };
     });
     return element("div", { class: "card" }, element("h3", {}, quantity), plot);
   });

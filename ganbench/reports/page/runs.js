@@ -36,7 +36,7 @@ function scoresOf(place) {
     const [metric, version, protocol] = tracks[track[at]];
     found.push({ metric, version, protocol, value: value[at], stderr: stderr[at], flags: sets[flags[at]] });
   }
-  return found;
+  return found.sort((a, b) => collator.compare(a.metric, b.metric) || collator.compare(a.protocol, b.protocol));
 }
 
 function table(label, heads, lines) {
