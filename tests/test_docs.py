@@ -16,7 +16,7 @@ from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 README, YOUR_OWN = ROOT / "README.md", ROOT / "docs" / "your_own.md"
-PAGES = (README, *(ROOT / "docs" / name for name in ("metrics.md", "search.md", "scale.md")), YOUR_OWN)
+PAGES = (README, *(ROOT / "docs" / name for name in ("metrics.md", "search.md", "scale.md", "reports.md")), YOUR_OWN)
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

@@ -149,7 +149,7 @@ def test_filters(report: Path, open_page: Open) -> None:
     assert page.locator("#profiles .card:visible").count() == 1
     draw_all(page)
     assert page.locator("#profiles .card:visible .legendtext").all_text_contents() == ["a, n = 3", "c, n = 5"]
-    page.locator("#filters button[type=reset]").click()
+    page.locator("#clear").click()
     assert page.locator("#shown").inner_text() == everything == "11 of 11 rows"
     assert variants(page) == ["b", "a", "c"]
 

@@ -135,7 +135,7 @@ function count() {
 
 byId("filters").hidden = false;
 byId("filters").addEventListener("input", filter);
-byId("filters").addEventListener("reset", () => queueMicrotask(filter)); // the fields are empty after this event
+byId("clear").addEventListener("click", () => { byId("filters").reset(); filter(); });
 byId("filters").addEventListener("submit", (event) => event.preventDefault());
 setTheme(remembered());
 filter(); // a browser that goes back to the page fills the fields in
