@@ -7,11 +7,12 @@ const PALETTES = {
 const DASHES = ["solid", "dash", "dot", "dashdot"];
 const LONGEST = 28;
 
-/** Plotly reads some tags in text: these are names, and are shown as they are. */
+/** Plotly reads some tags in text: these are names, and are shown as they are. What turns the direction of writing ends with them. */
 function plain(text, longest = Infinity) {
   const whole = String(text);
   const cut = [...whole].length > longest ? `${[...whole].slice(0, longest - 1).join("")}…` : whole;
-  return cut.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+  const isolated = /[\u202a-\u202e\u2066-\u2069]/.test(cut) ? `\u2068${cut}\u2069` : cut;
+  return isolated.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 }
 
 let drawing = null;
@@ -48,7 +49,7 @@ function layout(chart, extra = {}) {
   const grid = { gridcolor: css("--line"), linecolor: css("--line"), zerolinecolor: css("--line"), automargin: true };
   const font = { family: getComputedStyle(document.body).fontFamily, size: 12, color: css("--quiet") };
   const axis = (text, kind) => ({
-    ...grid, type: kind || "linear", tickformat: "~g", nticks: 7, title: { text: plain(text), standoff: 8, font: { size: 12 } },
+    ...grid, type: kind || "linear", tickformat: "~g", nticks: 7, title: { text: plain(text, 60), standoff: 8, font: { size: 12 } },
   });
   return {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font, height: 340, margin: { l: 56, r: 12, t: 10, b: 40 },
@@ -70,7 +71,7 @@ const label = (line, lines) => {
 
 function profileTraces(chart, lines) {
   return lines.map((line) => ({
-    x: line.x, y: line.y.map((part) => part * 100), mode: "lines", name: plain(`${label(line, lines)}, n = ${line.runs}`, LONGEST + 10),
+    x: line.x, y: line.y.map((part) => part * 100), mode: "lines", name: `${plain(label(line, lines), LONGEST)}, n = ${line.runs}`,
     line: { ...lineStyle(variantPlace(line.variant)), shape: chart.shape },
   }));
 }
@@ -83,7 +84,7 @@ function bestTraces(chart, lines) {
       { ...band, y: line.low },
       { ...band, y: line.high, fill: "tonexty", fillcolor: translucent(style.color) },
       { x: line.x, y: line.y, mode: line.x.length < 30 ? "lines+markers" : "lines", marker: { size: 5 }, line: style, legendgroup: line.variant,
-        name: plain(`${label(line, lines)}${line.lost ? `, ${line.lost} lost` : ""}`, LONGEST + 10) },
+        name: `${plain(label(line, lines), LONGEST)}${line.lost ? `, ${line.lost} lost` : ""}` },
     ];
   });
 }

@@ -39,11 +39,15 @@ function scoresOf(place) {
   return found.sort((a, b) => collator.compare(a.metric, b.metric) || collator.compare(a.protocol, b.protocol));
 }
 
-function table(label, heads, lines) {
+/** A sortable table; a cell is [content, what it sorts by]. Columns in which no line says anything are left out. */
+function table(label, allHeads, allLines) {
+  const told = allHeads.map((_, place) => allLines.some((line) => (line[place][0].textContent ?? line[place][0]) !== ""));
+  const heads = allHeads.filter((_, place) => told[place]);
+  const lines = allLines.map((line) => line.filter((_, place) => told[place]));
   const head = element("tr", {}, ...heads.map(([text, kind]) => element("th", { scope: "col", class: kind, "aria-sort": "none" },
     element("button", { type: "button", class: "sort" }, text))));
   const rows = lines.map((line) => element("tr", {}, ...line.map((cell, place) => {
-    const [content, key] = Array.isArray(cell) ? cell : [cell];
+    const [content, key] = cell;
     return element("td", { class: heads[place][1], "data-v": key === undefined ? false : String(key ?? "") }, content);
   })));
   return element("div", { class: "box", role: "region", tabindex: 0, "aria-label": label },
