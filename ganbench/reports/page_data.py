@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ from ganbench.reports.names import REAL, DirectionOf
 from ganbench.reports.page_runs import brief, compact
 from ganbench.spec import Status
 from ganbench.store import Store
-from ganbench.store.tables import RunDetails
+from ganbench.store.tables import RunDetails, RunRow
 
 PICTURE_BYTES = 6_000_000
 """Bytes of picture files in a page, which hold a third more as text."""
@@ -37,7 +37,7 @@ def gather(
     """What the page's template and its script take; UnknownNameError for names that the store has not."""
     board.check_names(store, dataset, metric, variant)
     runs, scores = store.details(board.listed(dataset))
-    in_order = sorted((run.row for run in runs), key=lambda run: (run.seed, run.id))
+    in_order = sorted(_rows_of(runs), key=lambda run: (run.seed, run.id))
     shown = board.entries_of(in_order, [score.row for score in scores], metric, direction)
     frame = board.table(shown, variant, direction)
     variants, metrics = board.listed(variant), board.listed(metric)
@@ -66,6 +66,15 @@ def gather(
         "stored": stored,
         "filters": {name: list(dict.fromkeys(frame[name])) for name in ("dataset", "metric")},
     }
+
+
+def _rows_of(runs: Sequence[RunDetails]) -> Iterator[RunRow]:
+    """What a leaderboard reads; of runs that differ in their seed alone one spec is decoded."""
+    specs: dict[str, dict[str, Any]] = {}
+    for run in runs:
+        if run.group not in specs:
+            specs[run.group] = json.loads(run.spec)
+        yield run.row(specs[run.group] | {"seed": run.seed})
 
 
 def _best_of_k(

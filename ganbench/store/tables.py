@@ -152,10 +152,8 @@ class RunDetails(NamedTuple):
     error: str | None
     provenance: str
 
-    @property
-    def row(self) -> RunRow:
-        """What a leaderboard reads of it."""
-        spec = json.loads(self.spec)
+    def row(self, spec: dict[str, Any]) -> RunRow:
+        """What a leaderboard reads of it, with its decoded spec."""
         facts = (self.id, self.variant, self.dataset, self.network, self.seed, self.steps, self.group)
         return RunRow(*facts, spec, self.status, self.seconds)
 
