@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+import shlex
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,8 @@ from ganbench.cli import options
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMATS = ("csv", "md", "latex", "json", "parquet")
+FORMATS = ("csv", "md", "latex", "json", "parquet", "html")
+
 EPILOG = """\b
 Examples:
   ganbench report csv -o leaderboard.csv
@@ -24,10 +26,15 @@ Examples:
   ganbench report md --across
   ganbench report csv --best-of-k -o curves.csv --plot curves.png
   ganbench report md --dataset mnist --published leaderboards/published.csv
+  ganbench report html -o report.html
 """
 
 
-@click.command("report", epilog=EPILOG, short_help=f"Print the leaderboard of a store: {', '.join(FORMATS)}.")
+@click.command(
+    "report",
+    epilog=EPILOG,
+    short_help="Report a store: its leaderboard as csv, md, latex, json or parquet, everything as html.",
+)
 @click.argument("form", metavar="|".join(FORMATS), type=click.Choice(FORMATS))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to this file instead of stdout.")
 @click.option("--plot", type=click.Path(path_type=Path), help="Also draw it, seeds and intervals, as this PNG.")
@@ -55,7 +62,13 @@ def command(
     Mean, standard deviation, 95 % bootstrap interval and interquartile mean are over seeds. Rows of different
     protocols are never ranked together; rows of one group are not told apart by their seeds; the row `real` is the
     data set itself, scored the same way.
+
+    html is one page of everything, which needs no network: leaderboards, charts, samples, failures, cost and each run.
     """
+    if form == "html":
+        beside = best_of_k or across or published is not None or plot is not None
+        _page(output, {"dataset": dataset, "metric": metric, "variant": variant}, store, beside=beside)
+        return
     table = _one_table(best_of_k, across, published is not None, plot is not None)
     if form == "latex" and table != "leaderboard":
         raise click.UsageError("LaTeX is made of the leaderboard alone: leave --best-of-k and --across, or use md")
@@ -121,6 +134,27 @@ def _written(table: str, form: str, frame: pd.DataFrame) -> str | bytes:
         "parquet": formats.to_parquet,
     }
     return written[form](frame)
+
+
+def _page(output: Path | None, only: Mapping[str, str | None], store: str | None, *, beside: bool) -> None:
+    """Write the HTML report; `beside` is whether another form's options were given too."""
+    from ganbench.reports.html import to_html
+    from ganbench.store import Store
+
+    if output is None:
+        raise click.UsageError("an html report is a file: give its name, as in -o report.html")
+    if beside:
+        raise click.UsageError(
+            "an html report has all charts in it: --plot, --best-of-k, --across and --published are for the others"
+        )
+    with Store.open_existing(store) as opened:
+        chosen = {"-o": str(output), "--store": opened.name if store else None}  # its name tells no password
+        chosen |= {f"--{kind}": names for kind, names in only.items()}
+        given = [word for option, value in chosen.items() if value is not None for word in (option, value)]
+        wanted = [options.names(names) for names in only.values()]
+        text = to_html(opened, *wanted, command=shlex.join(["ganbench", "report", "html", *given]))
+    with writing(output):
+        output.write_text(text, encoding="utf-8")
 
 
 @contextlib.contextmanager

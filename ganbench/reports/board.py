@@ -101,7 +101,11 @@ def leaderboard(
 
     Names that the store does not have are UnknownNameErrors.
     """
-    shown = entries(store, dataset, metric, variant, direction)
+    return table(entries(store, dataset, metric, variant, direction), variant, direction)
+
+
+def table(shown: Sequence[Entry], variant: Names = None, direction: DirectionOf = names.direction) -> pd.DataFrame:
+    """The leaderboard of entries that are at hand; ranks are among all of them, rows those of `variant`."""
     frame = pd.DataFrame([_row(entry, direction) for entry in shown], columns=list(TYPES)).astype(TYPES)
     frame = ordered(compared(ranked(frame, direction), direction))
     return frame if variant is None else frame[frame["variant"].isin(listed(variant) or ())].reset_index(drop=True)
@@ -114,11 +118,22 @@ def entries(
     if not isinstance(store, Store):
         with Store.open_existing(store) as opened:
             return entries(opened, dataset, metric, variant, direction)
-    datasets, metrics = listed(dataset), listed(metric)
+    check_names(store, dataset, metric, variant)
+    return entries_of(*store.rows(listed(dataset), listed(metric)), metric, direction)
+
+
+def check_names(store: Store, dataset: Names, metric: Names, variant: Names) -> None:
+    """UnknownNameError for a name that the store has not."""
     known = store.names()
-    for kind, asked in (("dataset", datasets), ("metric", metrics), ("variant", listed(variant))):
-        _check(kind, asked, known[kind])
-    results = _Results(*store.rows(datasets, metrics), direction)
+    for kind, asked in (("dataset", dataset), ("metric", metric), ("variant", variant)):
+        _check(kind, listed(asked), known[kind])
+
+
+def entries_of(
+    runs: Sequence[RunRow], scores: Sequence[ScoreRow], metric: Names, direction: DirectionOf
+) -> list[Entry]:
+    """The rows to be, of runs and scores that are at hand."""
+    metrics, results = listed(metric), _Results(runs, scores, direction)
     return [entry for entry in results.entries() if metrics is None or entry.track.metric in metrics]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,12 @@ def best_of_k(
     they are never the best, and a draw of none but them does not count. Names that the store does not have are
     UnknownNameErrors.
     """
-    shown, wanted = entries(store, dataset, metric, variant, direction), listed(variant)
+    return table(entries(store, dataset, metric, variant, direction), variant, direction)
+
+
+def table(shown: Sequence[Entry], variant: Names = None, direction: DirectionOf = names.direction) -> pd.DataFrame:
+    """The curves of entries that are at hand, of those of `variant`."""
+    wanted = listed(variant)
     rows = [row for entry in shown if _searched(entry, wanted) for row in _rows(entry, direction)]
     return ordered(pd.DataFrame(rows, columns=list(COLUMNS)), [*TRACK, "variant", "network", "k"])
 

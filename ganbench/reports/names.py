@@ -30,6 +30,9 @@ HIGHER = frozenset(
 )
 """Metrics of which more is better. `high_quality` of true data is 98.889 %: above that is under-dispersion."""
 
+LOG_FROM = 50
+"""Positive values whose largest is this many times the smallest are drawn on a logarithmic axis."""
+
 TARGETS = {"ct": 0.0, "one_nn": 0.5}
 """Metrics of which neither more nor less is better, but what is closest to this."""
 
@@ -45,6 +48,11 @@ def direction(metric: str) -> Direction:
 def told(direction: Direction) -> str:
     """The direction in words."""
     return f"{direction} is better" if isinstance(direction, str) else f"closest to {direction:g} is best"
+
+
+def arrow(direction: Direction) -> str:
+    """The direction as a sign."""
+    return {"higher": "↑", "lower": "↓"}[direction] if isinstance(direction, str) else f"→ {direction:g}"
 
 
 def loss(value: float, direction: Direction) -> float:

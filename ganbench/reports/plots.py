@@ -20,6 +20,7 @@ from PIL import Image
 from ganbench.reports import names
 from ganbench.reports.board import Row, records
 from ganbench.reports.formats import heads, track_of
+from ganbench.reports.names import LOG_FROM, arrow
 from ganbench.reports.ranking import TRACK
 from ganbench.store.artifacts import atomic_write
 
@@ -31,12 +32,6 @@ KS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 """Where a curve of configurations has its ticks."""
 STYLES = ("-", "--", ":")
 """Lines, once all colours are taken."""
-ARROWS = {"higher": "↑", "lower": "↓"}
-"""Which way is better; what is to be close to a number has that number instead."""
-
-LOG_FROM = 50
-"""Positive values whose largest is this many times the smallest are drawn on a logarithmic axis."""
-
 Array = NDArray[np.float64]
 
 
@@ -140,7 +135,7 @@ def best_of_k_figure(frame: pd.DataFrame, path: Path) -> None:
         axes.set_xticks(_ticks(int(rows["k"].max())), minor=False)
         axes.set_xticks([], minor=True)
         axes.xaxis.set_major_formatter("{x:g}")
-        _title(axes, f"{first['dataset']}: {first['metric']} {_arrow(better)}")
+        _title(axes, f"{first['dataset']}: {first['metric']} {arrow(better)}")
     for axes in all_axes[len(tracks) :]:
         axes.set_axis_off()
     if tracks:
@@ -152,10 +147,6 @@ def best_of_k_figure(frame: pd.DataFrame, path: Path) -> None:
 def _ticks(last: int) -> list[int]:
     """Round numbers of configurations, and the last where it stands clear of them."""
     return [k for k in KS if k == last or 1.4 * k <= last] + ([last] if last not in KS else [])
-
-
-def _arrow(better: names.Direction) -> str:
-    return ARROWS[better] if isinstance(better, str) else f"→ {better:g}"
 
 
 def _panel(axes: Axes, rows: Sequence[Row], title: str) -> None:
@@ -174,7 +165,7 @@ def _panel(axes: Axes, rows: Sequence[Row], title: str) -> None:
     axes.grid(False, axis="y")
     _log_if_wide(axes, "x", np.array([value for row in rows for value in map(float, row["values"].split())]))
     better = names.direction(rows[0]["metric"])
-    _title(axes, f"{title} {_arrow(better)}")
+    _title(axes, f"{title} {arrow(better)}")
 
 
 def _label(row: Row, rows: Sequence[Row]) -> str:

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln, ndtr, stdtrit
 
+from ganbench.reports.names import Direction
+
 Array = NDArray[np.float64]
 Statistic = Callable[[Array], Array]
 
@@ -47,6 +49,24 @@ def expected_best(values: Array, ks: NDArray[np.int64]) -> Array:
     weight = seen.astype(np.float64) @ chance.T
     found: Array = np.divide(total, weight, out=np.full(total.shape, np.nan), where=weight > 0)
     return found
+
+
+def performance_profile(values: Array, taus: Array, better: Direction) -> Array:
+    """The part of runs that score as well as each of `taus` or better: run-score distributions (Agarwal et al. 2021).
+
+    `values` (..., n) are runs' scores, NaN where one was lost (diverged, failed, undefined): no tau is reached by it.
+    Where a number is best, `taus` are distances to it.
+    """
+    bounds = _losses(taus, better) if isinstance(better, str) else taus
+    reached = _losses(values, better)[..., None, :] <= bounds[:, None]  # NaN reaches nothing
+    return mean(reached.astype(np.float64))
+
+
+def _losses(values: Array, better: Direction) -> Array:
+    """`names.loss` of many."""
+    if isinstance(better, str):
+        return -values if better == "higher" else values
+    return np.abs(values - better)
 
 
 def _log_choose(n: ArrayLike, k: ArrayLike) -> Array:

@@ -10,6 +10,10 @@ from typing import BinaryIO
 
 from ganbench.errors import StoreError
 
+CHECKPOINT = "checkpoint.safetensors"
+GRID = "samples.png"
+"""What a run leaves in its folder, where others look for it."""
+
 
 def atomic_write(path: Path, content: bytes | Callable[[BinaryIO], object]) -> None:
     """Write `content` (or what it writes to the file it is called with) to `path`; missing folders are made.

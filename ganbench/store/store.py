@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Connection, Select, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, Table, Text, bindparam, delete, func, insert, select, type_coerce, update
 from sqlalchemy.exc import DBAPIError
 
 from ganbench.errors import StoreError, UnknownNameError
@@ -21,9 +21,14 @@ from ganbench.spec import SELECTION, RunRecord, Status
 from ganbench.store import connect
 from ganbench.store.patience import patiently
 from ganbench.store.tables import (
+    DETAIL_COLUMNS,
     RUN_COLUMNS,
     SCORE_COLUMNS,
+    SCORE_DETAIL_COLUMNS,
+    Json,
+    RunDetails,
     RunRow,
+    ScoreDetails,
     ScoreRow,
     result_values,
     runs,
@@ -32,7 +37,9 @@ from ganbench.store.tables import (
     scorings,
     spec_values,
     to_record,
+    to_run_details,
     to_run_row,
+    to_score_details,
     to_score_row,
 )
 
@@ -162,6 +169,17 @@ class Store:
             found = connection.execute(_among(of_scores, runs.c.dataset, datasets)).all()
             ordered = connection.execute(of_runs.order_by(runs.c.seed, runs.c.id)).all()
         return [to_run_row(row) for row in ordered], [to_score_row(row) for row in found]
+
+    def details(self, datasets: Collection[str] | None = None) -> tuple[list[RunDetails], list[ScoreDetails]]:
+        """Runs (of those data sets) by data set, variant, network and seed, and all their scores."""
+        of_runs = select(*(_as_text(runs.c[name]) for name in DETAIL_COLUMNS))
+        order = (runs.c.dataset, runs.c.variant, runs.c.network, runs.c.group_id, runs.c.seed, runs.c.id)
+        of_scores = select(*(_as_text(scores.c[name]) for name in SCORE_DETAIL_COLUMNS)).join(runs)
+        with self._reading() as connection:
+            # scores first, as in `rows`
+            found = connection.execute(_among(of_scores, runs.c.dataset, datasets)).all()
+            ordered = connection.execute(_among(of_runs, runs.c.dataset, datasets).order_by(*order)).all()
+        return [to_run_details(row) for row in ordered], [to_score_details(row) for row in found]
 
     def names(self) -> dict[str, set[str]]:
         """The names that the store knows: of each kind, "dataset", "variant" and "metric"."""
@@ -301,6 +319,11 @@ _SELECTION = " ".join(f"{key}={value}" for key, value in SELECTION.items())
 
 def _among(query: Select[Any], column: Any, allowed: Collection[str] | None) -> Select[Any]:
     return query if allowed is None else query.where(column.in_(allowed))
+
+
+def _as_text(column: Any) -> Any:
+    """JSON as it lies there; other columns as they are."""
+    return type_coerce(column, Text).label(column.name) if isinstance(column.type, Json) else column
 
 
 def _unknown(run_id: str, known: Sequence[str]) -> Exception:

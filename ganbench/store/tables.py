@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import Column, DateTime, Dialect, Double, ForeignKey, Index, Integer, MetaData, Row, String, Table, Text
@@ -124,6 +125,57 @@ class ScoreRow(NamedTuple):
     flags: tuple[str, ...]
 
 
+DETAIL_COLUMNS = (
+    *("id", "variant", "dataset", "network", "seed", "steps", "group_id", "spec", "status"),
+    *("step", "seconds", "score_seconds", "error", "provenance"),
+)
+SCORE_DETAIL_COLUMNS = ("run_id", "metric", "version", "value", "stderr", "protocol_text", "flags")
+
+
+class RunDetails(NamedTuple):
+    """All that is known of a run but its scores: DETAIL_COLUMNS.
+
+    What is JSON is left so: many runs have the same, and a reader of thousands decodes it once.
+    """
+
+    id: str
+    variant: str
+    dataset: str
+    network: str
+    seed: int
+    steps: int
+    group: str
+    spec: str
+    status: Status
+    step: int
+    seconds: float  # of training
+    score_seconds: float
+    error: str | None
+    provenance: str
+
+    def row(self, spec: dict[str, Any]) -> RunRow:
+        """What a leaderboard reads of it, with its decoded spec."""
+        facts = (self.id, self.variant, self.dataset, self.network, self.seed, self.steps, self.group)
+        return RunRow(*facts, spec, self.status, self.seconds)
+
+
+class ScoreDetails(NamedTuple):
+    """A score without its details: SCORE_DETAIL_COLUMNS, decoded."""
+
+    run_id: str
+    metric: str
+    version: int
+    value: float  # NaN where undefined
+    stderr: float | None
+    protocol: str  # as one line
+    flags: tuple[str, ...]
+
+    @property
+    def row(self) -> ScoreRow:
+        """What a leaderboard reads of it."""
+        return ScoreRow(self.run_id, self.metric, self.version, self.value, self.protocol, self.flags)
+
+
 def spec_values(spec: RunSpec) -> dict[str, Any]:
     """The columns of `runs` that the spec alone decides."""
     return {
@@ -195,6 +247,27 @@ def to_score_row(row: Any) -> ScoreRow:
     """From SCORE_COLUMNS."""
     run_id, metric, version, value, stderr, protocol, flags = row
     return ScoreRow(run_id, metric, version, _number(value), _number(stderr), protocol, tuple(flags))
+
+
+def to_run_details(row: Any) -> RunDetails:
+    """From DETAIL_COLUMNS, JSON as text."""
+    values = list(row)
+    values[_STATUS] = Status(values[_STATUS])
+    return RunDetails(*values)
+
+
+def to_score_details(row: Any) -> ScoreDetails:
+    """From SCORE_DETAIL_COLUMNS, JSON as text."""
+    run_id, metric, version, value, stderr, protocol, flags = row
+    return ScoreDetails(run_id, metric, version, _number(value), stderr, protocol, _flags(flags))
+
+
+_STATUS = DETAIL_COLUMNS.index("status")
+
+
+@lru_cache(maxsize=4096)
+def _flags(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
 
 
 def _number(value: float | None) -> float:

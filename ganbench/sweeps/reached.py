@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ganbench.sweeps.task import CHECKPOINT, COHORTS
+from ganbench.store.artifacts import CHECKPOINT
+from ganbench.sweeps.task import COHORTS
 from ganbench.training import checkpoint
 
 

@@ -18,6 +18,7 @@ from ganbench.errors import GanbenchError
 from ganbench.registry import load_file
 from ganbench.reports.selection import RUNG
 from ganbench.spec import RunRecord, RunSpec, Scalar, Score, Scoring, Status, digest
+from ganbench.store.artifacts import CHECKPOINT, GRID
 from ganbench.sweeps.looks import Looks
 from ganbench.sweeps.selection import SEED as SELECTION_SEED
 from ganbench.sweeps.selection import Selection
@@ -30,10 +31,8 @@ if TYPE_CHECKING:
     from ganbench.training.loop import Pulse
     from ganbench.training.state import RunState
 
-CHECKPOINT = "checkpoint.safetensors"
 COHORTS = "cohorts"
 """The folder, among the runs' own, of checkpoints of runs that train together."""
-GRID = "samples.png"
 CURVES = "curves.png"
 EVENTS = "events"
 GRID_SAMPLES = 64

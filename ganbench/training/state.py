@@ -89,6 +89,7 @@ class RunState:
             "step": self.step,
             "seconds": self.seconds,
             "complete": self.complete,
+            "columns": list(self.columns),  # of the curves: a report knows no variants
             "updates": [[trainee.updates for trainee in share.trainees] for share in self.shares],
         }
 

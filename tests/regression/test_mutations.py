@@ -28,8 +28,9 @@ seeds = 8
 steps = 150
 [sweep.set]
 width = 32
-depth = 2
+depth = 3
 batch_size = 64
+n_dis = 5
 ema = 0.99
 [sweep.scoring]
 metrics = ["fd", "modes"]
@@ -121,7 +122,7 @@ def no_spectral_norm(patch: pytest.MonkeyPatch) -> None:
     ("mutation", "variants"),
     [
         (sign_of_a_loss, {"ns"}),
-        (n_dis_ignored, {"wgan-gp", "sngan"}),
+        (n_dis_ignored, {"ns", "wgan-gp", "sngan"}),
         (no_average, {"ns", "wgan-gp", "sngan"}),
         (another_beta1, {"ns", "wgan-gp", "sngan"}),
         (no_spectral_norm, {"sngan"}),

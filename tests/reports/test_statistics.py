@@ -8,7 +8,14 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganbench.reports.statistics import bootstrap_interval, expanded_tails, interquartile_mean, mean, std
+from ganbench.reports.statistics import (
+    bootstrap_interval,
+    expanded_tails,
+    interquartile_mean,
+    mean,
+    performance_profile,
+    std,
+)
 
 VALUES = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30).map(np.array)
 
@@ -92,3 +99,23 @@ def test_coverage(n: int, least: float) -> None:
     samples = np.random.default_rng(0).normal(5.0, 2.0, size=(1000, n))
     hits = [low <= 5.0 <= high for low, high in (bootstrap_interval(sample, resamples=1000) for sample in samples)]
     assert least <= np.mean(hits) <= 0.975
+
+
+@pytest.mark.parametrize("better", ["higher", "lower"])
+@given(VALUES, VALUES)
+def test_a_profile_is_the_part_that_is_as_good(better, values: np.ndarray, taus: np.ndarray) -> None:
+    """One minus scipy's empirical distribution function below, or that function itself."""
+    ecdf = scipy.stats.ecdf(values)
+    below = ecdf.cdf.evaluate(np.nextafter(taus, -np.inf))
+    expected = ecdf.cdf.evaluate(taus) if better == "lower" else 1 - below
+    np.testing.assert_allclose(performance_profile(values, taus, better), expected, atol=1e-12)
+
+
+def test_lost_runs_reach_no_tau_of_a_profile() -> None:
+    values, taus = np.array([1.0, 3.0, math.nan, math.nan]), np.array([0.0, 1.0, 2.0, 3.0])
+    np.testing.assert_array_equal(performance_profile(values, taus, "lower"), [0, 0.25, 0.25, 0.5])
+    np.testing.assert_array_equal(performance_profile(values, taus, "higher"), [0.5, 0.5, 0.25, 0.25])
+    np.testing.assert_array_equal(performance_profile(values, taus, 2.5), [0, 0.25, 0.5, 0.5])  # distances .5 and 1.5
+    np.testing.assert_array_equal(
+        performance_profile(np.stack([values, values]), taus, "lower")[1], [0, 0.25, 0.25, 0.5]
+    )

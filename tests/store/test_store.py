@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 import sqlite3
 from datetime import UTC, datetime
@@ -269,3 +270,27 @@ def test_rows_are_filtered(store: Store) -> None:
 def test_artifacts_lie_beside_the_store_and_are_not_made_before_written(file: Store, tmp_path: Path) -> None:
     assert file.folder("abc") == tmp_path / "s.artifacts" / "abc"
     assert not file.folder("abc").exists()
+
+
+def test_details_are_those_of_the_records(store: Store) -> None:
+    undefined = score("jsd", math.nan, flags=("one", "two"))
+    store.finish(record(spec(1), Status.COMPLETED, undefined, score(stderr=0.5), step=10, provenance={"host": "näme"}))
+    store.finish(record(spec(0), Status.FAILED, error="no luck", seconds=1.5))
+    store.finish(record(spec(0, dataset="grid"), Status.COMPLETED, score()))
+    runs, scores = store.details(["ring"])
+    assert [(run.id, run.seed, run.status, run.error) for run in runs] == [
+        (spec(0).id, 0, Status.FAILED, "no luck"),
+        (spec(1).id, 1, Status.COMPLETED, None),
+    ]
+    assert (runs[1].group, runs[1].step, json.loads(runs[1].provenance)) == (spec(1).group, 10, {"host": "näme"})
+    assert RunSpec.parse(json.loads(runs[0].spec)) == spec(0)
+    found = {each.metric: each for each in scores}
+    assert set(found) == {"jsd", "kl"}
+    assert (found["jsd"].stderr, found["jsd"].flags, math.isnan(found["jsd"].value)) == (None, ("one", "two"), True)
+    assert (found["kl"].run_id, found["kl"].value, found["kl"].stderr) == (spec(1).id, 0.25, 0.5)
+    rows = {run.id: run for run in store.rows(["ring"])[0]}
+    assert {run.id: run.row(json.loads(run.spec)) for run in runs} == rows
+    assert {each.row for each in scores if each.metric == "kl"} == {
+        each for each in store.rows(["ring"])[1] if each.metric == "kl"
+    }
+    assert len(store.details()[0]) == 3
