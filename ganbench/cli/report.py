@@ -33,7 +33,7 @@ Examples:
 @click.command(
     "report",
     epilog=EPILOG,
-    short_help="Report a store: its leaderboard as csv, md, latex, json or parquet, everything as html.",
+    short_help="Report a store: its leaderboard in many formats, or an html page of everything.",
 )
 @click.argument("form", metavar="|".join(FORMATS), type=click.Choice(FORMATS))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to this file instead of stdout.")
@@ -66,8 +66,8 @@ def command(
     html is one page of everything, which needs no network: leaderboards, charts, samples, failures, cost and each run.
     """
     if form == "html":
-        beside = best_of_k or across or published is not None or plot is not None
-        _page(output, {"dataset": dataset, "metric": metric, "variant": variant}, store, beside=beside)
+        others = best_of_k or across or published is not None or plot is not None
+        _page(output, {"dataset": dataset, "metric": metric, "variant": variant}, store, beside=others)
         return
     table = _one_table(best_of_k, across, published is not None, plot is not None)
     if form == "latex" and table != "leaderboard":
@@ -145,7 +145,7 @@ def _page(output: Path | None, only: Mapping[str, str | None], store: str | None
         raise click.UsageError("an html report is a file: give its name, as in -o report.html")
     if beside:
         raise click.UsageError(
-            "an html report has all charts in it: --plot, --best-of-k, --across and --published are for the others"
+            "--plot, --best-of-k, --across and --published are not for html, which has all charts in it"
         )
     with Store.open_existing(store) as opened:
         chosen = {"-o": str(output), "--store": opened.name if store else None}  # its name tells no password

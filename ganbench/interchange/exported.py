@@ -5,42 +5,19 @@ from __future__ import annotations
 import re
 from collections import Counter
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 
-from ganbench.reports import events
-from ganbench.reports.names import REAL
+from ganbench.reports import artifacts, events
+from ganbench.reports.artifacts import Curves
 from ganbench.spec import STEP, RunRecord, Score
 from ganbench.store import Store
-from ganbench.sweeps.task import CHECKPOINT
-from ganbench.training.state import curve_columns
-from ganbench.variants.base import VARIANTS
-
-
-class Curves(NamedTuple):
-    """What was drawn while a run was trained: (points, columns), the first column the step; NaN where undefined."""
-
-    table: NDArray[np.float64]
-    columns: tuple[str, ...]
 
 
 def curves_of(store: Store, record: RunRecord) -> Curves:
-    """The curves in a run's checkpoint; without one, or for a variant that is not loaded, its last step alone."""
-    path, variant = store.folder(record.spec.id) / CHECKPOINT, record.spec.variant
+    """The curves in a run's checkpoint; without one its last step alone."""
     last = Curves(np.array([[float(record.step)]]), ("step",))
-    if variant == REAL or not path.is_file() or variant not in VARIANTS:
-        return last
-    columns = curve_columns(VARIANTS.get(variant))
-    try:
-        with safe_open(path, framework="numpy") as file:
-            table = np.asarray(file.get_tensor("curves"), dtype=np.float64)
-    except (OSError, SafetensorError):
-        return last
-    reached = table[np.isfinite(table[:, 0])]  # a run that ended early leaves the rest undefined
-    return Curves(reached, columns) if reached.size and reached.shape[1] == len(columns) else last
+    return artifacts.curves(store.folder(record.spec.id), points=None) or last
 
 
 def named_scores(record: RunRecord) -> dict[str, Score]:

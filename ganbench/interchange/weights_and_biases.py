@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ganbench.errors import SpecError, StoreError
-from ganbench.interchange.exported import Curves, curves_of, named_scores, title
+from ganbench.interchange.exported import curves_of, named_scores, title
+from ganbench.reports.artifacts import Curves
 from ganbench.reports.events import tag
 from ganbench.spec import RunRecord, Status
 from ganbench.store import Store

@@ -28,11 +28,11 @@ class Curves(NamedTuple):
     columns: tuple[str, ...]
 
 
-def curves(folder: Path) -> Curves | None:
+def curves(folder: Path, points: int | None = POINTS) -> Curves | None:
     """The curves in a run's checkpoint, without torch; None where there are none that can be read.
 
-    The first column is the step; points before training came there are left out. A checkpoint of before the columns'
-    names were kept has them numbered.
+    The first column is the step; points that training did not come to are left out, and at most `points` are kept.
+    A checkpoint of before the columns' names were kept has them numbered.
     """
     try:
         with safe_open(folder / CHECKPOINT, framework="numpy") as file:
@@ -43,7 +43,7 @@ def curves(folder: Path) -> Curves | None:
     if table.ndim != 2 or table.shape[1] < 2:
         return None
     table = table[np.isfinite(table[:, 0])]
-    table = table[:: max(1, -(-len(table) // POINTS))]
+    table = table[:: max(1, -(-len(table) // points)) if points else 1]
     return Curves(table, _columns(told, table.shape[1])) if len(table) else None
 
 

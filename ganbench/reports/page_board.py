@@ -8,11 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from ganbench.reports import names
-from ganbench.reports.board import TRACK, TYPES, Row, records
+from ganbench.reports import looks, names
+from ganbench.reports.board import TYPES, Row, records
 from ganbench.reports.formats import NONE, heads, number, plus_minus, track_of
 from ganbench.reports.names import LOG_FROM, REAL
 from ganbench.reports.page_runs import brief
+from ganbench.reports.ranking import TRACK
 from ganbench.reports.selection import SHOWN
 
 BAR = 170
@@ -21,9 +22,8 @@ MARGIN = 7
 MOST_DOTS = 30
 """Seeds that are drawn in a row at most; of more, mean and interval say enough."""
 
-HIDDEN = frozenset({"group"})
-"""Columns of a leaderboard that no reader of a page wants."""
-DRAWN = frozenset(TYPES) | HIDDEN
+NAMED = frozenset({"improvement", "training_std", "sampling_std", "search_std", "source", *looks.COLUMNS})
+DRAWN = frozenset(TYPES) - NAMED
 """Columns that have a place of their own; others are shown by their names where they say anything."""
 
 
@@ -117,6 +117,7 @@ def _cells(row: Row, axis: _Axis, extra: Sequence[str]) -> dict[str, Any]:
         "real": row["variant"] == REAL,
         "rank": int(row["rank"]) if ranked else None,
         "best": ranked and row["rank"] == 1,
+        "group": row["group"],
         "variant": row["variant"],
         "network": row["network"],
         "mean": brief(row["mean"]),

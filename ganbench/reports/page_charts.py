@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 
 from ganbench.reports import artifacts, names, statistics
-from ganbench.reports.board import TRACK, Row, records
+from ganbench.reports.board import Row, records
 from ganbench.reports.names import LOG_FROM, REAL
 from ganbench.reports.page_board import Names, arrow
 from ganbench.reports.page_runs import Table, brief
+from ganbench.reports.ranking import TRACK
 from ganbench.reports.selection import RUNG
 from ganbench.store import Store
 from ganbench.store.tables import RunDetails, ScoreDetails

@@ -166,14 +166,15 @@ class ScoreDetails(NamedTuple):
     metric: str
     version: int
     value: float  # NaN where undefined
-    stderr: float | None
+    stderr: float | None  # None where the metric has none
     protocol: str  # as one line
     flags: tuple[str, ...]
 
     @property
     def row(self) -> ScoreRow:
         """What a leaderboard reads of it."""
-        return ScoreRow(self.run_id, self.metric, self.version, self.value, self.protocol, self.flags)
+        stderr = _number(self.stderr)
+        return ScoreRow(self.run_id, self.metric, self.version, self.value, stderr, self.protocol, self.flags)
 
 
 def spec_values(spec: RunSpec) -> dict[str, Any]:

@@ -139,7 +139,7 @@ def new_state(spec: RunSpec, dataset: Dataset, device: torch.device) -> RunState
         name: Player(network.to(device), channels_last=bool(h["channels_last"]), remembers=bool(h["historical"]))
         for name, network in networks.items()
     }
-    columns = curve_columns(variant)
+    columns = _columns(variant)
     return RunState(
         spec=spec,
         h=h,
@@ -173,7 +173,7 @@ def curve_every(steps: int) -> int:
     return max(1, steps // CURVE_POINTS)
 
 
-def curve_columns(variant: Variant) -> tuple[str, ...]:
+def _columns(variant: Variant) -> tuple[str, ...]:
     """The names of the curves' columns: the step, then what is drawn."""
     losses = tuple(f"loss {phase.name}" for phase in variant.phases)
     outputs = OUTPUTS if variant.roles.get("D") == "scores" else ()

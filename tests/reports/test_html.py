@@ -129,8 +129,10 @@ def test_columns_that_the_page_does_not_know_are_shown(filled: Store) -> None:
 
     frame = leaderboard(filled, "ring", "kl").assign(sampling_std=0.25, nothing=NAN, group="0123")
     ((track,),) = [section["tracks"] for section in page_board.boards(frame, page_board.titles(frame))]
-    assert track["extra"] == ["sampling_std"]
-    assert track["rows"][0]["extra"] == [("0.25", 0.25)]
+    assert "nothing" not in track["extra"]
+    place = track["extra"].index("sampling_std")
+    assert [row["extra"][place] for row in track["rows"]] == [("0.25", 0.25)] * len(track["rows"])
+    assert [row["group"] for row in track["rows"]] == ["0123"] * len(track["rows"])
 
 
 def test_hostile_names_are_text(store: Store) -> None:
