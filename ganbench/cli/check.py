@@ -103,6 +103,7 @@ def _told(checked: Checked) -> str:
     short = [verdict for verdict in checked.verdicts if not verdict.passed]
     decision = checked.baseline.check
     state = f"{len(short)} not as recorded" if short else "all as recorded"
-    rate = f"false alarms in {decision.alarm:.2g} of checks at most" if checked.baseline.sweep else "no chance in it"
-    head = f"{checked.baseline.path}: {len(checked.verdicts)} comparisons, {state} ({decision.test}, {rate})"
+    rule = f"{decision.test}, false alarms in {decision.alarm:.2g} of checks at most"
+    rule = rule if checked.baseline.sweep else "kept samples, by their tolerance"
+    head = f"{checked.baseline.path}: {len(checked.verdicts)} comparisons, {state} ({rule})"
     return "\n".join([head, *(f"  {verdict.name}: {verdict.finding}: {verdict.said}" for verdict in short)])
