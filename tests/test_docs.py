@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 README, YOUR_OWN = ROOT / "README.md", ROOT / "docs" / "your_own.md"
 PAGES = (
     README,
-    *(ROOT / "docs" / name for name in ("metrics.md", "search.md", "scale.md", "interchange.md", "reports.md", "check.md")),
+    *(ROOT / "docs" / f"{name}.md" for name in ("metrics", "search", "scale", "interchange", "reports", "check")),
     YOUR_OWN,
 )
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

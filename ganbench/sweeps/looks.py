@@ -1,4 +1,7 @@
-"""Scores over training: runs are scored on their way too, at evenly spaced steps, and go on as if nobody had looked."""
+"""Scores over training: runs are scored on their way too, at evenly spaced steps, and go on as if nobody had looked.
+
+Each look leaves a picture of samples too, at the latents of all others.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from ganbench.spec import STEP, RunSpec, Score, Status
-from ganbench.store.artifacts import atomic_write
+from ganbench.store.artifacts import GRID, atomic_write
+from ganbench.sweeps import pictures
 
 if TYPE_CHECKING:
     from ganbench.data import Dataset
@@ -95,6 +99,8 @@ class Looks:
 
         task, sampler = self._task, GeneratorSampler(state, self._dataset, self._task.root)
         protocol = sampler.protocol | {STEP: state.step}
+        if task.pictures:
+            pictures.samples(self._dataset, sampler, task.folder(state.spec) / f"{Path(GRID).stem}-{state.step}.png")
         return score(sampler, self._dataset, task.scoring, root=task.root, device=task.device, protocol=protocol)
 
     def _file(self, spec: RunSpec, step: int) -> Path:

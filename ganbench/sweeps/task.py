@@ -12,13 +12,14 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ganbench.errors import GanbenchError
 from ganbench.registry import load_file
 from ganbench.reports.selection import RUNG
 from ganbench.spec import RunRecord, RunSpec, Scalar, Score, Scoring, Status, digest
 from ganbench.store.artifacts import CHECKPOINT, GRID
+from ganbench.sweeps import pictures
 from ganbench.sweeps.looks import Looks
 from ganbench.sweeps.selection import SEED as SELECTION_SEED
 from ganbench.sweeps.selection import Selection
@@ -35,8 +36,6 @@ COHORTS = "cohorts"
 """The folder, among the runs' own, of checkpoints of runs that train together."""
 CURVES = "curves.png"
 EVENTS = "events"
-GRID_SAMPLES = 64
-SCATTER_SAMPLES = 2500
 
 
 @dataclass(frozen=True)
@@ -171,7 +170,7 @@ def _scored(task: Task, dataset: Dataset, looks: Looks, status: Status, state: R
         sampler = GeneratorSampler(state, dataset, task.root)
         scores, seconds = _score(task, dataset, sampler, sampler.protocol)
         if task.pictures:
-            _draw_samples(folder, dataset, sampler)
+            pictures.samples(dataset, sampler, folder / GRID)
     if task.selection is not None and status in (Status.COMPLETED, Status.PRUNED):
         chosen_by, more_seconds = _score_selection(task, dataset, state, task.selection)
         scores, seconds = scores + chosen_by, seconds + more_seconds
@@ -186,7 +185,7 @@ def _scored(task: Task, dataset: Dataset, looks: Looks, status: Status, state: R
         provenance=provenance(task) | _computed(state) | ({"looks_missing": seen.missing} if seen.missing else {}),
     )
     if task.pictures and status is not Status.PRUNED:  # a search has many, and a figure takes longer than a short leg
-        _draw_curves(folder, state)
+        pictures.curves(state, folder / CURVES)
     if task.events:
         _write_events(folder, state, record)
     return record
@@ -232,25 +231,6 @@ def _real_protocol(dataset: Dataset) -> dict[str, Scalar]:
     """That of the samples of a run that keeps no moving average, so that the row stands beside them."""
     quantisation: dict[str, Scalar] = {"quantisation": "round"} if dataset.kind == "images" else {}
     return {"generator": "last", "sampling_seed": 0, **quantisation}
-
-
-def _draw_samples(folder: Path, dataset: Dataset, sampler: Callable[[int], Iterator[Tensor]]) -> None:
-    from ganbench.reports import plots
-
-    if dataset.kind == "images":
-        images = next(iter(sampler(GRID_SAMPLES))).cpu().numpy()
-        plots.image_grid(images, folder / GRID)
-    elif dataset.shape == (2,):
-        points: Any = [chunk.cpu().numpy() for chunk in sampler(SCATTER_SAMPLES)]
-        mixture = dataset.mixture()
-        plots.scatter(points, mixture.means.numpy(), mixture.std, folder / GRID)
-
-
-def _draw_curves(folder: Path, state: RunState) -> None:
-    from ganbench.reports import plots
-
-    table = state.curves.cpu().numpy()
-    plots.curves(table, state.columns, folder / CURVES)
 
 
 def _write_events(folder: Path, state: RunState, record: RunRecord) -> None:

@@ -22,7 +22,7 @@ from ganbench.metrics import engine
 from ganbench.reports.glance import standings
 from ganbench.spec import RunRecord, Scoring, Status
 from ganbench.store import Store
-from ganbench.sweeps import looks, task
+from ganbench.sweeps import looks, pictures
 from ganbench.sweeps.board import Board
 from ganbench.sweeps.looks import look_steps
 from ganbench.sweeps.sweep import Outcome, Surroundings, run_sweep
@@ -46,11 +46,13 @@ class Notes(Watches):
         self.told.append(text)
 
 
-def sweep(path: Path, count: int = 3, cohort: int = 1, watch: Watches | None = None, **fields: Any) -> Outcome:
+def sweep(
+    path: Path, count: int = 3, cohort: int = 1, watch: Watches | None = None, drawn: bool = False, **fields: Any
+) -> Outcome:
     """Twenty steps on a broad ring, a checkpoint every seven."""
     given = {"datasets": [BROAD], "set": {**SMALL, "ema": 0.9}, "scoring": SCORING} | fields
     given["scoring"] = {**given["scoring"], "looks": count}
-    where = Surroundings("cpu", "inline", cohort=cohort, checkpoint_every=7)
+    where = Surroundings("cpu", "inline", cohort=cohort, checkpoint_every=7, pictures=drawn)
     with Store(path) as store:
         return run_sweep(small_sweep(**given), store, where, watch)
 
@@ -165,7 +167,6 @@ def test_stopped_at_random_moments_it_ends_with_the_same_scores(
         def begin(self, tasks: Any, board: Board, skipped: int) -> None:
             boards.append(board)
 
-    monkeypatch.setattr(task, "_draw_curves", lambda *_: None)  # a figure takes longer than a run here
     monkeypatch.setattr(Board, "set", beat)
     monkeypatch.setattr(looks, "atomic_write", written)
     where = tmp_path / "0.db"
@@ -382,3 +383,11 @@ def test_a_scoring_without_looks_has_the_key_that_it_had() -> None:
 
 
 KEY = "51e006b55945"
+
+
+def test_a_look_leaves_a_picture_of_the_same_latents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[tuple[str, dict]] = []
+    monkeypatch.setattr(pictures, "samples", lambda dataset, sampler, path: drawn.append((path.name, sampler.protocol)))
+    sweep(tmp_path / "s.db", variants=["ns"], seeds=1, drawn=True)
+    assert [name for name, _ in drawn] == ["samples-5.png", "samples-10.png", "samples-15.png", "samples.png"]
+    assert {protocol["sampling_seed"] for _, protocol in drawn} == {0}
