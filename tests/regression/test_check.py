@@ -26,7 +26,7 @@ SMALL = """
 variants = ["ns"]
 datasets = ["ring"]
 seeds = 8
-steps = 20
+steps = 60
 [sweep.set]
 width = 8
 depth = 1
@@ -177,7 +177,10 @@ def test_pytest_has_each_comparison_as_a_test(folder: Path) -> None:
             "check.alarm: input should be less than 0.5",
         ),
         ("[sweep]\nvariants = ['ns']\ndatasets = ['ring']\nsampler = 'tpe'\ntrials = 5\n", "may not search"),
-        ("[sweep]\nvariant = ['ns']\n", "sweep: variant: no such field, did you mean 'variants'?"),
+        (
+            "[sweep]\nvariants = ['ns']\ndatasets = ['ring']\nsteeps = 3\n",
+            "sweep: steeps: no such field, did you mean 'steps'?",
+        ),
         ("[chek]\nalarm = 0.1\n", "no such field"),
         (SMALL, "nothing is recorded at bad.json: `ganbench check --update` does it"),
         ("[[rescore]]\nsamples = 'none.npy'\ndataset = 'ring'\n", "nothing is recorded"),
