@@ -6,7 +6,7 @@ pytest loads this one whenever ganbench is installed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,8 +47,8 @@ class BaselineFile(pytest.File):
         except GanbenchError as error:
             raise self.CollectError(str(error)) from None
         for place, each in enumerate(recorded):
-            yield Comparison.from_parent(self, name=each.name, place=place)
-        yield NothingElse.from_parent(self, name="nothing else is measured", places=len(recorded))
+            yield Comparison.from_parent(self, name=each.name, verdicts=slice(place, place + 1))
+        yield Comparison.from_parent(self, name="nothing else is measured", verdicts=slice(len(recorded), None))
 
     @cached_property
     def verdicts(self) -> tuple[Verdict, ...]:
@@ -61,13 +61,18 @@ class BaselineFile(pytest.File):
         return check(load(self.path), Surroundings(executor="inline", root=root, pictures=False)).verdicts
 
 
-class _Item(pytest.Item):
-    def judged(self) -> Iterator[Verdict]:
-        raise NotImplementedError
+class Comparison(pytest.Item):
+    """That what some of a baseline's verdicts are of is as it was."""
+
+    def __init__(self, *, verdicts: slice, **others: Any) -> None:
+        super().__init__(**others)
+        self._verdicts = verdicts
 
     def runtest(self) -> None:
         """Fails where a verdict says so."""
-        for verdict in self.judged():
+        baseline = self.parent
+        assert isinstance(baseline, BaselineFile)
+        for verdict in baseline.verdicts[self._verdicts]:
             if not verdict.passed:
                 raise _FellShort(verdict)
 
@@ -82,34 +87,6 @@ class _Item(pytest.Item):
     def reportinfo(self) -> tuple[Path, None, str]:
         """Where it is from."""
         return self.path, None, self.name
-
-
-class Comparison(_Item):
-    """That a recorded distribution is still what comes out."""
-
-    def __init__(self, *, place: int, **others: Any) -> None:
-        super().__init__(**others)
-        self._place = place
-
-    def judged(self) -> Iterator[Verdict]:
-        """The one verdict."""
-        parent = self.parent
-        assert isinstance(parent, BaselineFile)
-        yield parent.verdicts[self._place]
-
-
-class NothingElse(_Item):
-    """That nothing is measured that is not recorded."""
-
-    def __init__(self, *, places: int, **others: Any) -> None:
-        super().__init__(**others)
-        self._places = places
-
-    def judged(self) -> Iterator[Verdict]:
-        """The verdicts beyond those of what is recorded."""
-        parent = self.parent
-        assert isinstance(parent, BaselineFile)
-        yield from parent.verdicts[self._places :]
 
 
 class _FellShort(Exception):  # noqa: N818 - a verdict, not an error of ours
