@@ -26,7 +26,8 @@ LINKED = 12
 """Runs that a line of failures links at most."""
 ENVIRONMENTS = 30
 """Environments that are listed at most, those of most runs first."""
-OWN = frozenset({"pid", "cohort"})
+PEAK = "peak_memory_mb"
+OWN = frozenset({"pid", "cohort", PEAK})
 """What of a run's provenance says nothing of the environment."""
 
 
@@ -196,6 +197,7 @@ def _cost(key: tuple[str, str, str], runs: Sequence[RunDetails]) -> dict[str, An
         "rate": sum(run.step for run in runs) / training if training else None,
         "seen": seen / training if training and (seen := _seen(runs)) else None,
         "total": training + scoring,
+        "peak": max((json.loads(run.provenance).get(PEAK, 0) for run in runs), default=0) or None,
     }
     told = {name: (brief(value), NONE if value is None else number(value)) for name, value in figures.items()}
     together = sorted({int(json.loads(text).get("cohort", 1)) for text in {run.provenance for run in runs}})

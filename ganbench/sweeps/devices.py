@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 
 from ganbench.errors import SpecError
 
@@ -30,3 +32,22 @@ def devices(name: str) -> list[str]:
 def cores() -> int:
     """CPU cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def peak_megabytes(device: str) -> int:
+    """The most memory that there was of the device (what PyTorch took of a GPU, else of this process) so far, in MB.
+
+    A worker does one task after the other, so it is that of the largest of those that it did.
+    """
+    import torch
+
+    if torch.device(device).type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device) / 1e6)
+    try:
+        status = Path("/proc/self/status").read_text(encoding="utf-8")  # ru_maxrss begins with that of the parent
+        return int(status.partition("VmHWM:")[2].split()[0]) * 1024 // 10**6
+    except (OSError, IndexError):
+        import resource
+
+        taken = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return taken // 10**6 if sys.platform == "darwin" else taken * 1024 // 10**6

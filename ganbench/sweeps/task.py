@@ -20,6 +20,7 @@ from ganbench.reports.selection import RUNG
 from ganbench.spec import RunRecord, RunSpec, Scalar, Score, Scoring, Status, digest
 from ganbench.store.artifacts import CHECKPOINT, GRID
 from ganbench.sweeps import pictures
+from ganbench.sweeps.devices import peak_megabytes
 from ganbench.sweeps.looks import Looks
 from ganbench.sweeps.selection import SEED as SELECTION_SEED
 from ganbench.sweeps.selection import Selection
@@ -254,6 +255,7 @@ def provenance(task: Task) -> dict[str, Scalar]:
         "cpu": platform.processor() or platform.machine(),
         "threads": torch.get_num_threads(),
         "cohort": len(task.specs),
+        "peak_memory_mb": peak_megabytes(task.device),
         "host": platform.node(),
         "pid": os.getpid(),
     }

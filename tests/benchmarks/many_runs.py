@@ -20,6 +20,7 @@ from ganbench.reports.board import leaderboard
 from ganbench.spec import RunRecord, RunSpec, Score, Status, SweepSpec
 from ganbench.store import Store
 from ganbench.store.claims import Claims
+from ganbench.sweeps.devices import peak_megabytes
 from ganbench.sweeps.rounds import Rounds
 from ganbench.sweeps.sweep import Surroundings, _tasks, run_sweep
 from ganbench.sweeps.task import Task
@@ -90,13 +91,7 @@ def measure(runs: int, folder: Path) -> dict[str, float]:
 
 def main() -> None:
     found = measure(int(sys.argv[1]), Path(sys.argv[2]))
-    print(json.dumps({**found, "megabytes": peak()}))  # noqa: T201
-
-
-def peak() -> float:
-    """Megabytes that this process has ever held; its ru_maxrss would begin at those of the process that started it."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+    print(json.dumps({**found, "megabytes": peak_megabytes("cpu")}))  # noqa: T201
 
 
 if __name__ == "__main__":

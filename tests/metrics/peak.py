@@ -8,7 +8,6 @@ seconds; images are of CIFAR-10's size and number.
 
 from __future__ import annotations
 
-import resource
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from ganbench.data import Dataset
 from ganbench.metrics.engine import score
 from ganbench.metrics.features.base import EXTRACTORS, Card, Recipe, loaded
 from ganbench.spec import Scoring
+from ganbench.sweeps.devices import peak_megabytes
 
 SIZES = {"train": 45_000, "valid": 5_000, "test": 10_000, "train+valid": 50_000}
 
@@ -57,11 +57,6 @@ def sampler(n: int) -> Iterator[Tensor]:
         yield _noise(min(500, n - index), 1000 + index)
 
 
-def peak() -> float:
-    """Megabytes that this process has ever held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 def main() -> None:
     EXTRACTORS.get("inception")
     EXTRACTORS._cards["inception"] = Card("inception", "a projection", _projection, resizes=("tf1",), batch=(500, 500))
@@ -70,11 +65,11 @@ def main() -> None:
     torch.linalg.eigvalsh(torch.eye(256, dtype=torch.float64))  # LAPACK's own start
     for split in {"train+valid"} if sys.argv[1:] == ["fid"] else SIZES:
         dataset.images(split)  # the data set's own, whatever looks at it
-    before = peak()
+    before = peak_megabytes("cpu")
     scoring = Scoring.parse({"metrics": sys.argv[1:], "features": "inception"})
     found = score(sampler, dataset, scoring)
     assert all(each.value == each.value for each in found), found
-    print(f"{peak() - before:.0f}")  # noqa: T201
+    print(f"{peak_megabytes('cpu') - before:.0f}")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from small_sweeps import small_sweep
 
@@ -13,6 +14,7 @@ from ganbench.registry import load_file
 from ganbench.spec import Scoring, Status, SweepSpec
 from ganbench.store import Store
 from ganbench.sweeps.board import NOT_STARTED, Board
+from ganbench.sweeps.devices import peak_megabytes
 from ganbench.sweeps.executors import Inline, Processes, executor
 from ganbench.sweeps.expand import expand
 from ganbench.sweeps.sweep import Surroundings, run_sweep
@@ -179,3 +181,13 @@ def test_rescoring_does_not_retrain(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_unknown_executors() -> None:
     with pytest.raises(UnknownNameError, match="unknown executor 'processes': did you mean 'process'"):
         executor("processes", 2)
+
+
+def test_the_peak_of_memory_is_of_this_process_in_megabytes() -> None:
+    before = peak_megabytes("cpu")
+    held = np.ones(400_000_000, dtype=np.uint8)
+    assert before > 50
+    assert peak_megabytes("cpu") >= before
+    if Path("/proc/self/status").exists():
+        now = int(Path("/proc/self/status").read_text().partition("VmRSS:")[2].split()[0]) * 1024 / 1e6
+        assert peak_megabytes("cpu") >= now - 1 >= held.nbytes / 1e6
