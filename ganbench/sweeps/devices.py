@@ -39,9 +39,9 @@ def peak_megabytes(device: str) -> int:
 
     A worker does one task after the other, so it is that of the largest of those that it did.
     """
-    import torch
+    if device.startswith("cuda"):
+        import torch
 
-    if torch.device(device).type == "cuda":
         return int(torch.cuda.max_memory_allocated(device) / 1e6)
     try:
         status = Path("/proc/self/status").read_text(encoding="utf-8")  # ru_maxrss begins with that of the parent
