@@ -35,24 +35,18 @@ Exporting again replaces what was exported before.
 @click.argument("run_ids", metavar="[RUN_ID]...", nargs=-1)
 @click.option("--project", help="The W&B project that the runs are for. [default: ganbench]")
 @options.store_option
-@options.load_option
-def command(
-    tool: str, folder: Path, run_ids: tuple[str, ...], project: str | None, store: str | None, load: tuple[Path, ...]
-) -> None:
+def command(tool: str, folder: Path, run_ids: tuple[str, ...], project: str | None, store: str | None) -> None:
     """Write the runs whose ids begin with RUN_ID, or all of the store, into FOLDER: curves, settings and scores.
 
     For TensorBoard an event file a run; for Weights & Biases an offline run each, which `wandb sync` uploads. Nothing
     here uses the network. Curves are those in the runs' checkpoints, beside the store.
     """
     from ganbench.cli.scoring import Bars
-    from ganbench.registry import load_file
     from ganbench.store import Store
 
     if project is not None and tool != "wandb":
         raise click.UsageError("--project is for wandb")
     write = _writer(tool, project or "ganbench")
-    for path in load:
-        load_file(path)
     with Store.open_existing(store) as opened, Bars("runs") as bars:
         chosen = dict.fromkeys(opened.find(run_id) for run_id in run_ids) if run_ids else opened.statuses()
         for done, record in enumerate(opened.records(chosen), 1):
