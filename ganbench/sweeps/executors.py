@@ -17,7 +17,8 @@ from ganbench.spec import EXECUTORS, RunRecord, Status
 from ganbench.sweeps.board import NOT_STARTED, Board
 from ganbench.sweeps.devices import cores
 from ganbench.sweeps.ray_executor import Ray
-from ganbench.sweeps.task import Task, perform
+from ganbench.sweeps.task import Task
+from ganbench.sweeps.work import perform
 
 
 class Executor(Protocol):

@@ -20,7 +20,8 @@ from ganbench.sweeps.board import NOT_STARTED, Board
 from ganbench.sweeps.desk import Desk, DeskPulse
 from ganbench.sweeps.devices import RUNS_PER_GPU, devices
 from ganbench.sweeps.ray_cluster import check, connected
-from ganbench.sweeps.task import Task, perform
+from ganbench.sweeps.task import Task
+from ganbench.sweeps.work import perform
 
 TRIES = 3
 """Times a run is begun whose worker or machine is lost each time; then it is failed."""

@@ -146,16 +146,16 @@ def test_what_does_not_fit_into_memory_is_halved(tmp_path: Path, monkeypatch: py
 
 
 def test_an_error_of_scoring_is_one_runs_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ganbench.sweeps import task
+    from ganbench.sweeps import work
 
-    scored = task._scored
+    scored = work._scored
 
     def fussy(given, dataset, looks, status, state):
         if state.spec.seed == 1:
             raise ValueError("not this one")
         return scored(given, dataset, looks, status, state)
 
-    monkeypatch.setattr(task, "_scored", fussy)
+    monkeypatch.setattr(work, "_scored", fussy)
     with Store(tmp_path / "s.db") as store:
         outcome = run_sweep(sweep(), store, Surroundings("cpu", "inline", cohort=4))
         failed = [record for record in outcome.records if record.status is Status.FAILED]

@@ -22,11 +22,11 @@ from ganbench.metrics import engine
 from ganbench.reports.glance import standings
 from ganbench.spec import RunRecord, Scoring, Status
 from ganbench.store import Store
+from ganbench.store.artifacts import CHECKPOINT
 from ganbench.sweeps import looks, pictures
 from ganbench.sweeps.board import Board
 from ganbench.sweeps.looks import look_steps
 from ganbench.sweeps.sweep import Outcome, Surroundings, run_sweep
-from ganbench.sweeps.task import CHECKPOINT
 from ganbench.sweeps.watch import Watches
 from ganbench.training.step import Turns
 

@@ -11,7 +11,7 @@ def test_a_run_limits_both_libraries() -> None:
     code = (
         "import numpy, torch\n"
         "from threadpoolctl import threadpool_info\n"
-        "from ganbench.sweeps.task import _limit_threads\n"
+        "from ganbench.sweeps.work import _limit_threads\n"
         "_limit_threads(1)\n"
         "blas = [each['num_threads'] for each in threadpool_info() if each['user_api'] == 'blas']\n"
         "assert blas and set(blas) == {1}, blas\n"
