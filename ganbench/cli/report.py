@@ -26,7 +26,7 @@ Examples:
   ganbench report md --across
   ganbench report csv --best-of-k -o curves.csv --plot curves.png
   ganbench report md --dataset mnist --published leaderboards/published.csv
-  ganbench report html -o report.html
+  ganbench report html -o report.html --published leaderboards/published.csv
 """
 
 
@@ -66,8 +66,8 @@ def command(
     html is one page of everything, which needs no network: leaderboards, charts, samples, failures, cost and each run.
     """
     if form == "html":
-        others = best_of_k or across or published is not None or plot is not None
-        _page(output, {"dataset": dataset, "metric": metric, "variant": variant}, store, beside=others)
+        others = best_of_k or across or plot is not None
+        _page(output, {"dataset": dataset, "metric": metric, "variant": variant}, store, published, others=others)
         return
     table = _one_table(best_of_k, across, published is not None, plot is not None)
     if form == "latex" and table != "leaderboard":
@@ -136,23 +136,25 @@ def _written(table: str, form: str, frame: pd.DataFrame) -> str | bytes:
     return written[form](frame)
 
 
-def _page(output: Path | None, only: Mapping[str, str | None], store: str | None, *, beside: bool) -> None:
-    """Write the HTML report; `beside` is whether another form's options were given too."""
+def _page(
+    output: Path | None, only: Mapping[str, str | None], store: str | None, published: Path | None, *, others: bool
+) -> None:
+    """Write the HTML report; `others` is whether another form's options were given too."""
     from ganbench.reports.html import to_html
     from ganbench.store import Store
 
     if output is None:
         raise click.UsageError("an html report is a file: give its name, as in -o report.html")
-    if beside:
-        raise click.UsageError(
-            "--plot, --best-of-k, --across and --published are not for html, which has all charts in it"
-        )
+    if others:
+        raise click.UsageError("--plot, --best-of-k and --across are not for html, which has all charts in it")
     with Store.open_existing(store) as opened:
         chosen = {"-o": str(output), "--store": opened.name if store else None}  # its name tells no password
         chosen |= {f"--{kind}": names for kind, names in only.items()}
+        chosen |= {"--published": str(published) if published else None}
         given = [word for option, value in chosen.items() if value is not None for word in (option, value)]
         wanted = [options.names(names) for names in only.values()]
-        text = to_html(opened, *wanted, command=shlex.join(["ganbench", "report", "html", *given]))
+        made_by = shlex.join(["ganbench", "report", "html", *given])
+        text = to_html(opened, *wanted, published=published, command=made_by)
     with writing(output):
         output.write_text(text, encoding="utf-8")
 

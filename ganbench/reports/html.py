@@ -26,16 +26,18 @@ _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 
 def to_html(
     store: Store | str | Path | None, dataset: Names = None, metric: Names = None, variant: Names = None,
-    *, command: str | None = None, direction: DirectionOf = names.direction,
+    *, published: Path | None = None, command: str | None = None, direction: DirectionOf = names.direction,
 ) -> str:  # fmt: skip
     """The report of a store, or of those data sets, metrics and variants, as the text of one HTML file.
 
-    `command` is what the page says made it. Errors are those of `leaderboard`.
+    `published` is a file of published scores to set beside (published.beside), `command` what the page says made it.
+    Errors are those of `leaderboard` and of that file.
     """
     if not isinstance(store, Store):
         with Store.open_existing(store) as opened:
-            return to_html(opened, dataset, metric, variant, command=command, direction=direction)
-    return render(page_data.gather(store, dataset, metric, variant, command=command, direction=direction))
+            return to_html(opened, dataset, metric, variant, published=published, command=command, direction=direction)
+    found = page_data.gather(store, dataset, metric, variant, published=published, command=command, direction=direction)
+    return render(found)
 
 
 def render(page: Mapping[str, Any]) -> str:

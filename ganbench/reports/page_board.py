@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -43,7 +43,9 @@ def titles(frame: pd.DataFrame) -> dict[tuple[str, ...], str]:
     """A short name for each track of a data set, by the values of TRACK."""
     found: dict[tuple[str, ...], str] = {}
     for dataset, rows in frame.groupby("dataset", sort=False):
-        found |= {(str(dataset), *track): head for track, head in heads(records(rows)).items()}
+        ours = heads(records(rows[rows["source"] == ""]))
+        theirs = {track: f"{track[0]} [{track[1]}]" for track in map(track_of, records(rows[rows["source"] != ""]))}
+        found |= {(str(dataset), *track): head for track, head in (ours | theirs).items()}
     return found
 
 
@@ -54,15 +56,16 @@ def arrow(metric: str) -> str:
 
 def _section(dataset: str, frame: pd.DataFrame, of: Names) -> dict[str, Any]:
     groups = [rows for _, rows in frame.groupby(list(TRACK), sort=False)]
-    protocols = {str(rows["protocol"].iloc[0]) for rows in groups}
+    ours = frame[frame["source"] == ""]  # what is published has protocols of its own, and is in no matrix
+    protocols = set(map(str, ours["protocol"]))
     tracks = [_track(rows, of, protocols) for rows in groups]
-    matrix = _matrix(frame, of) if len(tracks) > 1 else None
-    networks = list(dict.fromkeys(frame["network"][frame["variant"] != REAL]))
+    matrix = _matrix(ours, of) if len(ours.groupby(list(TRACK))) > 1 else None
+    networks = list(dict.fromkeys(ours["network"][ours["variant"] != REAL]))
     facts = {"dataset": dataset, "networks": networks, "protocols": len(protocols)}
     return {**facts, "tracks": tracks, "matrix": matrix}
 
 
-def _track(frame: pd.DataFrame, of: Names, protocols: Iterable[str]) -> dict[str, Any]:
+def _track(frame: pd.DataFrame, of: Names, protocols: Collection[str]) -> dict[str, Any]:
     rows = _keyed(frame)
     first = rows[0]
     metric = str(first["metric"])
@@ -94,9 +97,9 @@ def _of(row: Row) -> tuple[str, ...]:
     return (row["dataset"], *track_of(row))
 
 
-def _words(protocol: str, protocols: Iterable[str]) -> list[tuple[str, bool]]:
+def _words(protocol: str, protocols: Collection[str]) -> list[tuple[str, bool]]:
     """The parts of a protocol, and whether it is one in which the data set's protocols differ."""
-    others = [other.split() for other in protocols]
+    others = [other.split() for other in protocols] if protocol in protocols else []
     return [(word, not all(word in other for other in others)) for word in protocol.split()]
 
 
@@ -129,10 +132,10 @@ def _cells(row: Row, axis: _Axis, extra: Sequence[str]) -> dict[str, Any]:
         "iqm_text": number(row["iqm"], std),
         "top": brief(row["best"]),
         "top_text": number(row["best"], std),
-        "seeds": row["seeds"],
+        "seeds": NONE if row["source"] else row["seeds"],
         "lost": ", ".join(lost),
         "lost_count": row["diverged"] + row["failed"],
-        "steps": row["steps"],
+        "steps": None if row["source"] else row["steps"],
         "seconds": brief(row["seconds"]),
         "seconds_text": number(row["seconds"]),
         "settings": " ".join(filter(None, [row["settings"], _tried(row)])),

@@ -7,6 +7,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -16,6 +17,7 @@ from ganbench.reports.board import Entry, Names
 from ganbench.reports.formats import NONE, number
 from ganbench.reports.names import REAL, DirectionOf
 from ganbench.reports.page_runs import brief, compact
+from ganbench.reports.published import beside
 from ganbench.spec import Status
 from ganbench.store import Store
 from ganbench.store.tables import RunDetails, RunRow
@@ -33,14 +35,16 @@ OWN = frozenset({"pid", "cohort", PEAK})
 
 def gather(
     store: Store, dataset: Names = None, metric: Names = None, variant: Names = None,
-    *, command: str | None = None, direction: DirectionOf = names.direction,
+    *, published: Path | None = None, command: str | None = None, direction: DirectionOf = names.direction,
 ) -> dict[str, Any]:  # fmt: skip
-    """What the page's template and its script take; UnknownNameError for names that the store has not."""
+    """What the page's template and its script take; UnknownNameError for names that the store has not, SpecError for a
+    file of published scores that is none."""
     board.check_names(store, dataset, metric, variant)
     runs, scores = store.details(board.listed(dataset))
     in_order = sorted(_rows_of(runs), key=lambda run: (run.seed, run.id))
     shown = board.entries_of(in_order, [score.row for score in scores], metric, direction)
     frame = board.table(shown, variant, direction)
+    frame = frame if published is None else beside(frame, published, dataset, metric)
     variants, metrics = board.listed(variant), board.listed(metric)
     runs = [run for run in runs if variants is None or run.variant in variants]
     scores = [score for score in scores if metrics is None or score.metric in metrics]
@@ -107,7 +111,18 @@ def _configurations(frame: pd.DataFrame, by_id: Mapping[str, RunDetails]) -> lis
 
 def _rows(frame: pd.DataFrame, places: Mapping[str, int]) -> list[dict[str, Any]]:
     """What is behind each row of the leaderboard: places of runs."""
-    columns = ("dataset", "metric", "protocol", "variant", "network", "versions", "settings", "selected_by")
+    columns = (
+        "dataset",
+        "metric",
+        "protocol",
+        "variant",
+        "network",
+        "versions",
+        "settings",
+        "selected_by",
+        "source",
+        "flags",
+    )
     return [
         {**{column: row[column] for column in columns},
          "runs": [places[run_id] for run_id in row["run_ids"].split() if run_id in places]}

@@ -380,3 +380,24 @@ def test_what_the_command_refuses(more: list[str], said: str, filled: Store) -> 
     done = CliRunner().invoke(command, ["html", "--store", filled.name, *more])
     assert done.exit_code == 2
     assert said in done.output
+
+
+def test_published_scores_stand_beside_and_are_in_no_matrix(store: Store) -> None:
+    store.finish(record(spec("pacgan"), {"modes": 8.0, "kl": 0.1}))
+    published = Path(__file__).parents[2] / "leaderboards" / "published.csv"
+    plain, found = page_data.gather(store), page_data.gather(store, published=published)
+    (section,), (alone,) = found["boards"], plain["boards"]
+    assert section["matrix"]["columns"] == alone["matrix"]["columns"]
+    assert [row["variant"] for row in section["matrix"]["rows"]] == ["pacgan"]
+    assert "modes [published pacgan]" in {track["title"] for track in section["tracks"]}
+    assert section["protocols"] == alone["protocols"] == 1
+    assert section["tracks"][: len(alone["tracks"])] != []
+    theirs = [row for track in section["tracks"] for row in track["rows"] if row["seeds"] == "–"]
+    assert {"PacGAN2", "VEEGAN"} <= {row["variant"] for row in theirs}
+    assert all(row["rank"] is None and row["steps"] is None for row in theirs)
+    marked = [word for track in section["tracks"] for word, differs in track["words"] if differs]
+    assert marked == []
+    stored = [row for row in found["stored"]["rows"] if row["source"]]
+    assert all(row["runs"] == [] for row in stored)
+    assert {"PacGAN table 1", "VEEGAN table 1"} <= {row["source"] for row in stored}
+    assert "PacGAN table 1" in to_html(store, published=published)

@@ -309,3 +309,14 @@ def test_ten_thousand_runs_are_a_page_in_seconds(tmp_path: Path, open_page: Open
     assert making < SECONDS
     assert opening < SECONDS
     assert megabytes < MEGABYTES
+
+
+def test_a_published_row_says_where_it_is_from(tmp_path: Path, open_page: Open) -> None:
+    published = Path(__file__).parents[2] / "leaderboards" / "published.csv"
+    with Store(tmp_path / "s.db") as store:
+        store.finish(record(spec("pacgan"), {"modes": 8.0}))
+        (tmp_path / "report.html").write_text(to_html(store, published=published), encoding="utf-8")
+    page = open_page(tmp_path / "report.html")
+    page.get_by_role("link", name="PacGAN2").first.click()
+    page.locator("#view").get_by_text("PacGAN table 1").wait_for()
+    assert page.locator("#view table").count() == 0

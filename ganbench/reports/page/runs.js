@@ -75,9 +75,10 @@ function rowView(key) {
     title: `${row.variant} on ${row.dataset}`,
     parts: [
       facts([["Metric", row.metric], ["Network", name(row.network)], ["Protocol", row.protocol], ["Versions", row.versions],
-        ["Settings", row.settings && name(row.settings)], ["Chosen by", row.selected_by]]),
-      element("p", { class: "note" }, "The standard error is over the draw of generated samples, of one run."),
-      table("Runs behind the row", heads, lines),
+        ["Settings", row.settings && name(row.settings)], ["Chosen by", row.selected_by],
+        ["Published in", row.source && name(row.source)], ["Remarks", row.source && name(row.flags)]]),
+      ...(row.source ? [] : [element("p", { class: "note" }, "The standard error is over the draw of generated samples, of one run."),
+        table("Runs behind the row", heads, lines)]),
     ],
   };
 }
