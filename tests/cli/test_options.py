@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 
 import pytest
-from click import Command
+from click import Command, Context
 
 from ganbench import cli
 from ganbench.cli import options
@@ -76,7 +75,7 @@ def test_looks_are_an_option_of_what_trains() -> None:
     assert given == {}
 
 
-COMMANDS = {name: importlib.import_module(f"ganbench.cli.{name}").command for name in cli.COMMANDS}
+COMMANDS = {name: cli.ganbench.get_command(Context(cli.ganbench), name) for name in cli.COMMANDS}
 
 
 def _has(command: Command, option: str) -> bool:

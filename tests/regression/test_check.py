@@ -20,6 +20,7 @@ from ganbench.regression.check import Checked
 from ganbench.regression.judge import Finding, Verdict
 from ganbench.regression.junit import to_junit
 from ganbench.regression.recorded import read
+from ganbench.variants import VARIANTS
 
 SMALL = """
 [sweep]
@@ -52,6 +53,8 @@ def turned(phase):
 VARIANTS._cards["ns"] = dataclasses.replace(card, phases=tuple(map(turned, card.phases)))
 """
 """The sign of the generator's loss."""
+ON_IMAGES = {"dcgan", "virtual-bn"}
+"""Variants that are others with convolutions or batch norm: on points they are no variants."""
 
 
 def run(
@@ -192,6 +195,23 @@ def test_bad_baselines_are_one_line(tmp_path: Path, text: str, message: str) -> 
     assert done.returncode == 2
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_the_projects_own_baselines_are_recorded_whole() -> None:
+    """Every variant of the toy family on ring and grid, with the seeds that the file says."""
+    found = {baseline.name: baseline for baseline in all_of([Path(__file__).parents[2] / "baselines"])}
+    assert {"ring", "grid", "images", "metrics"} <= set(found)
+    toys = {card.name for card in VARIANTS if not {"pyramid", "boltzmann", "upscaler"} & set(card.roles.values())}
+    for name in ("ring", "grid"):
+        assert found[name].sweep is not None
+        assert set(found[name].sweep.variants) == toys - ON_IMAGES
+    for baseline in found.values():
+        recorded = read(baseline.recorded)
+        if baseline.sweep:
+            random = [each for each in recorded if each.tolerance is None]
+            assert {each.variant for each in random} == set(baseline.sweep.variants)
+            assert {len(each.values) for each in random} == {baseline.check.recorded}
+        assert {kept.samples for kept in baseline.rescore} <= {each.variant for each in recorded}
 
 
 def test_no_baselines_are_one_line(tmp_path: Path) -> None:
