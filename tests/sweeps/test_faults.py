@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import multiprocessing
 import os
 import random
@@ -215,6 +216,30 @@ def test_a_store_that_another_keeps_locked_at_twenty_random_moments(
     beats = 0
     sweep(where)
     assert outcomes(where) == undisturbed
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the memory of a process")
+def test_cohorts_that_do_not_fit_into_twenty_amounts_of_memory(tmp_path: Path) -> None:
+    """For real: the allocator fails, the cohort is halved until it fits, and runs come out as they do together."""
+    script = Path(__file__).with_name("short_of_memory.py")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(script), str(tmp_path), "20"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stderr
+    whole, *halved = json.loads(done.stdout)
+    assert whole == [8] * 8
+    assert all(max(sizes) < 8 for sizes in halved)
+    assert {size for sizes in halved for size in sizes} >= {1, 2}
+    expected = outcomes(tmp_path / "undisturbed.db")
+    for number in range(20):
+        found = outcomes(tmp_path / f"{number}.db")
+        assert {run: end[:2] for run, end in found.items()} == {run: end[:2] for run, end in expected.items()}
+    with Store.open_existing(tmp_path / "undisturbed.db") as store:
+        scores = {record.spec.id: record.scores for record in store.records()}
+    for record in _records(tmp_path / "0.db"):  # of stacks of another size sums differ in their last digits
+        for score, other in zip(record.scores, scores[record.spec.id], strict=True):
+            assert score.value == pytest.approx(other.value, rel=1e-3, nan_ok=True)
 
 
 @pytest.fixture
