@@ -69,7 +69,7 @@ def main() -> None:
     scoring = Scoring.parse({"metrics": sys.argv[1:], "features": "inception"})
     found = score(sampler, dataset, scoring)
     assert all(each.value == each.value for each in found), found
-    print(f"{peak_megabytes('cpu') - before:.0f}")  # noqa: T201
+    print(f"{(peak_megabytes('cpu') - before) * 1e6 / 2**20:.0f}")  # noqa: T201
 
 
 if __name__ == "__main__":
