@@ -24,7 +24,7 @@ TRAINED = """
 [sweep]
 variants = ["ns", "wgan-gp", "sngan"]
 datasets = ["ring"]
-seeds = 8
+seeds = 16
 steps = 150
 [sweep.set]
 width = 32
@@ -37,7 +37,7 @@ metrics = ["fd", "modes"]
 samples = 500
 [check]
 test = "equivalence"
-recorded = 24
+recorded = 32
 """
 
 KEPT = """
