@@ -92,16 +92,15 @@ def _opened(store: str | None) -> Iterator[Store]:
 
 
 def _score_again(baseline: Baseline, kept: Rescore, where: Surroundings) -> list[Distribution]:
-    asked = kept.scoring
+    how = kept.scoring.model_dump(exclude={"metrics", "samples", "looks"})
     scores = evaluate(
         baseline.path.parent / kept.samples,
         kept.dataset,
-        asked.metrics,
-        n=asked.samples,
-        features=asked.features,
-        split=asked.split,
+        kept.scoring.metrics,
+        n=kept.scoring.samples,
         root=where.root,
-        device="cpu" if where.device == "auto" else where.device,
+        device="cpu" if where.device == "auto" else where.device,  # exact: not on whatever is at hand
+        **how,
     )
     return of_scores(kept.samples, kept.dataset, scores, kept.tolerance)
 

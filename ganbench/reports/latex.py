@@ -65,7 +65,7 @@ def _cells(row: Row, several: bool, bold: bool) -> list[str]:
     return [
         escaped(row["variant"]),
         *([escaped(row["network"])] if several else []),
-        str(row["seeds"] or "--"),
+        "--" if row["source"] else str(row["seeds"]),
         rf"\textbf{{{said}}}" if bold else said,
         "--" if interval else f"[{number(row['ci_low'], row['std'])}, {number(row['ci_high'], row['std'])}]",
         escaped(number(row["iqm"], row["std"])),

@@ -139,7 +139,8 @@ def best_of_k_figure(frame: pd.DataFrame, path: Path) -> None:
     for axes in all_axes[len(tracks) :]:
         axes.set_axis_off()
     if tracks:
-        all_axes[0].legend(frameon=False, fontsize=7, labelcolor=INK)
+        lines, labels = all_axes[0].get_legend_handles_labels()
+        figure.legend(lines, labels, frameon=False, fontsize=7, labelcolor=INK, loc="outside upper center", ncols=6)
     figure.supxlabel("configurations tried (k), and 95 % interval over which they were", color=QUIET, fontsize=8)
     _write(figure, path)
 

@@ -82,7 +82,7 @@ def bootstrap_interval(
 
     Percentiles of resampled statistics (Efron 1979), so far out that the interval of a mean is as wide as Student's
     (Hesterberg 2015, What teachers should know about the bootstrap, section 5.3): that of 5 normal values covers about
-    92 % at level .95, from 8 on 95 %. Fewer have no resample as far out: of 3 it covers about 75 %.
+    92 % at level .95, from 8 on about 94 %. Fewer have no resample as far out: of 3 it covers about 75 %.
     """
     given = np.asarray(values, dtype=np.float64)
     if given.size < 2:

@@ -15,11 +15,13 @@ import pytest
 
 from ganbench.data import ring
 from ganbench.errors import SpecError
+from ganbench.regression import check
 from ganbench.regression.baseline import Decision, all_of, load
 from ganbench.regression.check import Checked
 from ganbench.regression.judge import Finding, Verdict
 from ganbench.regression.junit import to_junit
 from ganbench.regression.recorded import read
+from ganbench.sweeps.sweep import Surroundings
 from ganbench.variants import VARIANTS
 
 SMALL = """
@@ -46,6 +48,7 @@ scoring = {metrics = ["fd", "modes"], samples = 500}
 """
 BROKEN = """
 import dataclasses
+from ganbench.sweeps.sweep import Surroundings
 from ganbench.variants import VARIANTS
 card = VARIANTS.get("ns")
 def turned(phase):
@@ -244,3 +247,19 @@ def test_junit_holds_any_text(recorded: Path) -> None:
     assert case is not None
     assert case.get("name") == "<a>&\ufffd\ufffd\ufffd"
     assert Decision().alarm == 0.01
+
+
+def test_kept_samples_are_scored_as_the_baseline_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing of a scoring is dropped on the way."""
+    given: list[dict[str, object]] = []
+    monkeypatch.setattr(check, "evaluate", lambda *_, **how: given.append(how) or ())
+    said = '{samples = 7, features = "vgg16", weights = {vgg16 = "w.pth"}, resize = "clean", dtype = "float16", '
+    said += 'compile = true, split = "valid"}'
+    (tmp_path / "b.toml").write_text(f'[[rescore]]\nsamples = "x.npy"\ndataset = "ring"\nscoring = {said}\n')
+    check.measure(load(tmp_path / "b.toml"), (), Surroundings("cpu"), None, None)
+    (how,) = given
+    assert how.pop("device") == "cpu"
+    assert how == {
+        "n": 7, "root": None, "features": "vgg16", "weights": {"vgg16": Path("w.pth")}, "resize": "clean", "dtype": "float16",
+        "compile": True, "split": "valid",
+    }  # fmt: skip
