@@ -260,6 +260,6 @@ def test_kept_samples_are_scored_as_the_baseline_says(monkeypatch: pytest.Monkey
     (how,) = given
     assert how.pop("device") == "cpu"
     assert how == {
-        "n": 7, "root": None, "features": "vgg16", "weights": {"vgg16": Path("w.pth")}, "resize": "clean", "dtype": "float16",
-        "compile": True, "split": "valid",
+        "n": 7, "root": None, "features": "vgg16", "weights": {"vgg16": Path("w.pth")}, "resize": "clean",
+        "dtype": "float16", "compile": True, "split": "valid",
     }  # fmt: skip
