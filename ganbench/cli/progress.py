@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -57,15 +57,15 @@ class _Lines:
     """A line when a run ends."""
 
     def __init__(self) -> None:
-        self._total = self._done = 0
+        self._done = 0
 
-    def begin(self, tasks: Sequence[Task], board: Board, skipped: int) -> None:
-        self._total, self._done = runs_of(tasks), 0  # a search begins once a round
-        click.echo(f"{self._total} runs to do, {skipped} done before", err=True)
+    def begin(self, tasks: Mapping[int, Task], board: Board, skipped: int) -> None:
+        self._tasks, self._done = tasks, 0  # a search begins once a round
+        click.echo(f"{runs_of(tasks.values())} runs to do, {skipped} done before", err=True)
 
     def finished(self, record: RunRecord) -> None:
         self._done += 1
-        click.echo(f"[{self._done}/{self._total}] {_described(record)}", err=True)
+        click.echo(f"[{self._done}/{runs_of(self._tasks.values())}] {_described(record)}", err=True)
 
     def note(self, text: str) -> None:
         click.echo(text, err=True)
@@ -82,7 +82,7 @@ class _Live:
         self._best = _Best()
         self._done: list[RunRecord] = []
 
-    def begin(self, tasks: Sequence[Task], board: Board, skipped: int) -> None:
+    def begin(self, tasks: Mapping[int, Task], board: Board, skipped: int) -> None:
         self._tasks, self._board, self._skipped = tasks, board, skipped
         self._done, self._ended = [], set[str]()  # a search begins once a round
         self._started = time.monotonic()
@@ -113,7 +113,7 @@ class _Live:
     def _render(self) -> Group:
         running = [
             (index, task, max(0, self._board.step(index)))
-            for index, task in enumerate(self._tasks)
+            for index, task in list(self._tasks.items())
             if self._board.step(index) >= 0 and not self._over(task)
         ]
         parts = [self._summary(), self._runs(running[:MAX_LINES])]
@@ -127,14 +127,15 @@ class _Live:
         return all(spec.id in self._ended for spec in task.specs)
 
     def _summary(self) -> Text | Table:
-        total = sum(task.all_steps for task in self._tasks)
+        tasks = list(self._tasks.values())
+        total = sum(task.all_steps for task in tasks)
         done, fresh = self._steps()
         elapsed = time.monotonic() - self._started
         rate = fresh / elapsed if elapsed > 0 else 0.0
         left = _clock((total - done) / rate) if rate > 0 else "–"
         line = Table.grid(padding=(0, 2))
         line.add_row(
-            Text(f"{len(self._done)}/{runs_of(self._tasks)} runs", style="bold"),
+            Text(f"{len(self._done)}/{runs_of(tasks)} runs", style="bold"),
             ProgressBar(total=max(total, 1), completed=done, width=30),
             f"{rate:,.0f} steps/s",
             f"{_clock(elapsed)} gone, {left} left",
@@ -145,7 +146,7 @@ class _Live:
     def _steps(self) -> tuple[int, int]:
         """Steps done of all tasks, and those of them done since the sweep began."""
         done = fresh = 0
-        for index, task in enumerate(self._tasks):
+        for index, task in list(self._tasks.items()):
             step, runs = self._board.step(index), len(task.specs)
             if self._over(task):
                 done += task.all_steps

@@ -79,26 +79,27 @@ class Claims:
             if error is None:
                 raise  # else what went wrong before says more
 
-    def rounds(self, left: Callable[[], Sequence[str]]) -> Iterator[set[str]]:
-        """Sets of run ids that are claimed, until nothing of `left` (what is not done yet) remains but what was given.
+    def free(self, left: Callable[[], Sequence[str]]) -> Iterator[set[str]]:
+        """What no other trains of `left` (what is to be done still), again and again until nothing is left.
 
-        Where others train all that is left, wait for them. A run that another failed is given again.
+        Where others train all of it, wait for them.
         """
-        given: set[str] = set()
         awaited = 0
-        while wanted := [run_id for run_id in left() if run_id not in given]:
-            taken = self.take(wanted)
-            # what another has finished between the look and the claim is not done again
-            ours = taken & set(left()) if taken else set()
-            self.release(taken - ours)
-            if ours:
-                given |= ours
-                yield ours
-            elif not taken:
-                if len(wanted) != awaited:
-                    awaited = len(wanted)
-                    self._store.note(f"waiting for {awaited} runs that another sweep on this store trains")
-                time.sleep(LOOK)
+        while wanted := left():
+            if free := set(wanted) - self._store.transact(self._others, writing=False):
+                yield free
+                continue
+            if len(wanted) != awaited:
+                awaited = len(wanted)
+                self._store.note(f"waiting for {awaited} runs that another sweep on this store trains")
+            time.sleep(LOOK)
+
+    def take_left(self, run_ids: Sequence[str], left: Callable[[Sequence[str]], Collection[str]]) -> set[str]:
+        """Claim what is free of the runs, and keep what is `left` of it: another may just have finished the rest."""
+        taken = self.take(run_ids)
+        ours = taken.intersection(left(sorted(taken)))
+        self.release(taken - ours)
+        return ours
 
     def take(self, run_ids: Sequence[str]) -> set[str]:
         """Claim what is free of the runs; the ids that are ours now."""
@@ -108,6 +109,11 @@ class Claims:
         """Let go of those runs."""
         if run_ids:
             self._store.transact(lambda connection: self._release(connection, run_ids))
+
+    def _others(self, connection: Connection) -> set[str]:
+        now = _now(connection)
+        rows = connection.execute(select(claims).where(claims.c.owner != self._owner))
+        return {row.run_id for row in rows if not _free(row, now)}
 
     def _take(self, connection: Connection, run_ids: Sequence[str]) -> set[str]:
         """In the order of ids: two that claim at once on a server must not wait for each other."""

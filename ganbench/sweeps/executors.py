@@ -7,8 +7,8 @@ import multiprocessing.connection
 import os
 import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Protocol, Self
 
@@ -16,6 +16,7 @@ from ganbench.errors import SpecError, UnknownNameError
 from ganbench.spec import EXECUTORS, RunRecord, Status
 from ganbench.sweeps.board import NOT_STARTED, Board
 from ganbench.sweeps.devices import cores
+from ganbench.sweeps.queue import TaskQueue
 from ganbench.sweeps.ray_executor import Ray
 from ganbench.sweeps.task import Task
 from ganbench.sweeps.work import perform
@@ -28,8 +29,10 @@ class Executor(Protocol):
 
     def __exit__(self, *error: object) -> None: ...
 
-    def map(self, tasks: Sequence[Task], board: Board) -> Iterator[list[RunRecord]]:
-        """Perform every task, beating its line of the board; once the board asks to stop, start no more."""
+    def map(self, queue: TaskQueue, board: Board) -> Iterator[list[RunRecord]]:
+        """Take tasks as there is room for them and perform each, beating its line of the board; once the board asks to
+        stop, start no more.
+        """
         ...
 
 
@@ -42,13 +45,12 @@ class Inline:
     def __exit__(self, *error: object) -> None:
         return
 
-    def map(self, tasks: Sequence[Task], board: Board) -> Iterator[list[RunRecord]]:
+    def map(self, queue: TaskQueue, board: Board) -> Iterator[list[RunRecord]]:
         """See Executor."""
-        for index, task in enumerate(tasks):
-            if board.stopping:
-                return
-            board.set(index, 0)
-            yield perform(task, board.pulse(index))
+        while queue and not board.stopping:
+            for index, task in queue.take(1).items():
+                board.set(index, 0)
+                yield perform(task, board.pulse(index))
 
 
 class Processes:
@@ -65,11 +67,11 @@ class Processes:
     def __exit__(self, *error: object) -> None:
         self._close()
 
-    def map(self, tasks: Sequence[Task], board: Board) -> Iterator[list[RunRecord]]:
+    def map(self, queue: TaskQueue, board: Board) -> Iterator[list[RunRecord]]:
         """See Executor."""
-        waiting = dict(enumerate(tasks))
-        while waiting and not board.stopping:
-            yield from self._until_broken(waiting, board)
+        waiting: dict[int, Task] = {}
+        while (waiting or queue) and not board.stopping:
+            yield from self._until_broken(waiting, board, queue)
             for index in [index for index in waiting if board.step(index) != NOT_STARTED]:
                 yield from self._alone(index, waiting, board)
 
@@ -92,14 +94,33 @@ class Processes:
         for half in task.halves():
             yield from self._alone(index, {index: half}, board)
 
-    def _until_broken(self, waiting: dict[int, Task], board: Board) -> Iterator[list[RunRecord]]:
-        """Perform what waits until all is done or a worker dies; what is done is taken out of `waiting`."""
-        pool = self._opened(board)
+    def _until_broken(
+        self, waiting: dict[int, Task], board: Board, queue: TaskQueue | None = None
+    ) -> Iterator[list[RunRecord]]:
+        """Perform what waits, and then what the queue has, until all is done or a worker dies.
+
+        What is taken is put into `waiting`, and what is done is taken out of it.
+        """
         try:
-            futures = {pool.submit(_work, index, task): index for index, task in waiting.items()}
-            yield from _collect(futures, waiting)
+            yield from self._performed(waiting, board, queue or TaskQueue([]))
         except BrokenProcessPool:
             self._close()
+
+    def _performed(self, waiting: dict[int, Task], board: Board, queue: TaskQueue) -> Iterator[list[RunRecord]]:
+        pool = self._opened(board)
+        running = {pool.submit(_work, index, task): index for index, task in waiting.items()}
+        while True:
+            # no more than there are workers: what waits here another machine could do
+            fresh = {} if board.stopping else queue.take(max(0, self._workers - len(running)))
+            waiting |= fresh
+            running |= {pool.submit(_work, index, task): index for index, task in fresh.items()}
+            if not running:
+                return
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                records = future.result()
+                del waiting[running.pop(future)]
+                if records:
+                    yield records
 
     def _opened(self, board: Board) -> ProcessPoolExecutor:
         """The workers, started as tasks need them, who know this board."""
@@ -116,16 +137,6 @@ class Processes:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
         self._pool = self._known = None
-
-
-def _collect(
-    futures: Mapping[Future[list[RunRecord] | None], int], waiting: dict[int, Task]
-) -> Iterator[list[RunRecord]]:
-    for future in as_completed(futures):
-        records = future.result()
-        waiting.pop(futures[future])
-        if records:
-            yield records
 
 
 _board: Board

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -19,6 +19,7 @@ from ganbench.spec import RunRecord, Status
 from ganbench.sweeps.board import NOT_STARTED, Board
 from ganbench.sweeps.desk import Desk, DeskPulse
 from ganbench.sweeps.devices import RUNS_PER_GPU, devices
+from ganbench.sweeps.queue import TaskQueue
 from ganbench.sweeps.ray_cluster import check, connected
 from ganbench.sweeps.task import Task
 from ganbench.sweeps.work import perform
@@ -44,12 +45,15 @@ class Ray:
         self._ray = None
         self._joined.close()
 
-    def map(self, tasks: Sequence[Task], board: Board) -> Iterator[list[RunRecord]]:
-        """See Executor. A run whose worker or machine is lost is begun again, TRIES times in all."""
+    def map(self, queue: TaskQueue, board: Board) -> Iterator[list[RunRecord]]:
+        """See Executor. A run whose worker or machine is lost is begun again, TRIES times in all.
+
+        Without a limit Ray is given all at once: what waits for a place tells a cluster that scales to grow.
+        """
         if self._ray is None:
             self._ray = self._joined.enter_context(connected(self._address))
-        check(self._ray.nodes(), [_resources(task) for task in tasks])
-        yield from _Flight(self._ray, tasks, board, self._workers or len(tasks)).records()
+        check(self._ray.nodes(), [_resources(task) for task in queue.tasks.values()])
+        yield from _Flight(self._ray, queue, board, self._workers).records()
 
 
 def ray_places(device: str, address: str | None) -> list[str]:
@@ -73,9 +77,9 @@ def _resources(task: Task) -> dict[str, float]:
 class _Flight:
     """The runs of one sweep on their way through a cluster."""
 
-    def __init__(self, ray: Any, tasks: Sequence[Task], board: Board, limit: int) -> None:
-        self._ray, self._board, self._limit = ray, board, limit
-        self._waiting = deque(enumerate(tasks))  # each with its line of the board
+    def __init__(self, ray: Any, queue: TaskQueue, board: Board, limit: int | None) -> None:
+        self._ray, self._queue, self._board, self._limit = ray, queue, board, limit
+        self._again: deque[tuple[int, Task]] = deque()  # taken, to be begun anew
         self._running: dict[Any, tuple[int, Task]] = {}  # by the reference of its result
         self._losses: Counter[Path] = Counter()  # by where the task keeps its runs
         self._work = ray.remote(max_retries=0)(_work)
@@ -86,10 +90,11 @@ class _Flight:
         self._desk = ray.remote(num_cpus=0, max_restarts=-1, scheduling_strategy=here)(Desk).remote()
 
     def records(self) -> Iterator[list[RunRecord]]:
-        while self._waiting or self._running:
+        while self._running or ((self._again or self._queue) and not self._board.stopping):
             if self._board.stopping:
                 self._stop()
-            self._submit()
+            else:
+                self._submit()
             done, _ = self._ray.wait(list(self._running), timeout=LOOK) if self._running else ([], [])
             self._copy_steps()
             for reference in done:
@@ -97,10 +102,18 @@ class _Flight:
                     yield records
 
     def _submit(self) -> None:
-        while self._waiting and len(self._running) < self._limit:
-            index, task = self._waiting.popleft()
-            work = self._work.options(**_resources(task))
-            self._running[work.remote(index, task, self._desk, str(Path.cwd()))] = (index, task)
+        while self._again and self._room() != 0:
+            self._begin(*self._again.popleft())
+        for index, task in self._queue.take(self._room()).items():
+            self._begin(index, task)
+
+    def _room(self) -> int | None:
+        """How many more may run; None: any number."""
+        return None if self._limit is None else max(0, self._limit - len(self._running))
+
+    def _begin(self, index: int, task: Task) -> None:
+        work = self._work.options(**_resources(task))
+        self._running[work.remote(index, task, self._desk, str(Path.cwd()))] = (index, task)
 
     def _result(self, reference: Any, index: int, task: Task) -> list[RunRecord]:
         """The records; none where the task did not begin, or was lost and waits again."""
@@ -117,10 +130,10 @@ class _Flight:
         """Begin again; runs that train together at last in halves, lest it is memory that they lack."""
         self._losses[task.together] += 1
         if self._losses[task.together] < TRIES:
-            self._waiting.appendleft((index, task))
+            self._again.append((index, task))
             return []
         if len(task.specs) > 1:
-            self._waiting.extendleft((index, half) for half in task.halves())
+            self._again.extend((index, half) for half in task.halves())
             return []
         error = f"its worker or machine was lost {TRIES} times (killed, or out of memory?)"
         return [RunRecord(spec=task.spec, status=Status.FAILED, error=error)]
@@ -135,7 +148,7 @@ class _Flight:
 
     def _stop(self) -> None:
         """Begin no more, and ask those that run to save their state and end."""
-        self._waiting.clear()
+        self._again.clear()
         self._desk.ask_to_stop.remote()
         for reference, (index, _) in list(self._running.items()):
             if self._board.step(index) == NOT_STARTED:  # it may wait for a place for ever

@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Self
@@ -23,6 +24,7 @@ from ganbench.sweeps.devices import RUNS_PER_GPU, cores, devices
 from ganbench.sweeps.executors import Executor, executor
 from ganbench.sweeps.expand import cost
 from ganbench.sweeps.halving import Leg
+from ganbench.sweeps.queue import TaskQueue
 from ganbench.sweeps.ray_executor import ray_places
 from ganbench.sweeps.rounds import Rounds
 from ganbench.sweeps.task import Task
@@ -110,16 +112,21 @@ class _Sweep:
         self._run_ids |= {leg.run.id: None for leg in legs}
 
     def perform(self, legs: Sequence[Leg], claims: Claims) -> None:
-        """Perform what is left of a round, but for what other sweeps train; those are waited for."""
+        """Perform what is left of a round, but for what other sweeps take of it; those are waited for.
+
+        A run that another failed is tried here too.
+        """
         self.want(legs)
-        wanted = [leg.run.id for leg in legs]
-        for ids in claims.rounds(lambda: self._left(wanted)):
-            tasks = _tasks(legs, ids, self._rounds, self._store, self._where)
+        wanted, tried = [leg.run.id for leg in legs], set[str]()
+        for free in claims.free(lambda: [run_id for run_id in self._undone(wanted) if run_id not in tried]):
+            tasks = _tasks(legs, free, self._rounds, self._store, self._where)
+            queue = TaskQueue(tasks, partial(claims.take_left, left=self._undone))
             board = self._board = self._board.wiped(len(tasks))
             performed = self._opened(legs).map
-            with _told(self._watch, tasks, board, len(self._run_ids) - len(ids)), _stop_on_signals(board):
-                for records in performed(tasks, board):
+            with _told(self._watch, queue, board, len(self._run_ids) - len(free)), _stop_on_signals(board):
+                for records in performed(queue, board):
                     self._keep(records, claims)
+            tried.update(queue.taken)
             if board.stopping:
                 self.stopped = True
                 return
@@ -134,7 +141,7 @@ class _Sweep:
     def outcome(self) -> Outcome:
         """What was done: runs that others did count as done before."""
         ids = tuple(self._run_ids)
-        left = self._left(ids)
+        left = self._undone(ids)
         failed = {run_id for run_id, record in self._records.items() if record.status is Status.FAILED}
         return Outcome(
             datasets=tuple(self._rounds.scorings),
@@ -144,7 +151,7 @@ class _Sweep:
             interrupted=not failed.issuperset(left),
         )
 
-    def _left(self, run_ids: Sequence[str]) -> list[str]:
+    def _undone(self, run_ids: Sequence[str]) -> list[str]:
         """What the store has not finished under these scorings, by id."""
         done = self._store.done({run_id: self._rounds.keys[run_id] for run_id in run_ids})
         return [run_id for run_id in run_ids if run_id not in done]
@@ -229,8 +236,8 @@ def _threads(where: Surroundings, sweep_size: int) -> int:
 
 
 @contextlib.contextmanager
-def _told(watch: Watch, tasks: Sequence[Task], board: Board, skipped: int) -> Iterator[Watch]:
-    watch.begin(tasks, board, skipped)
+def _told(watch: Watch, queue: TaskQueue, board: Board, skipped: int) -> Iterator[Watch]:
+    watch.begin(queue.tasks, board, skipped)
     try:
         yield watch
     finally:

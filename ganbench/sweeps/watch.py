@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,8 +19,11 @@ from ganbench.sweeps.task import Task
 class Watch(Protocol):
     """Told of a sweep, or of each round of a search."""
 
-    def begin(self, tasks: Sequence[Task], board: Board, skipped: int) -> None:
-        """`tasks` are about to be performed; `skipped` runs of the sweep were done before."""
+    def begin(self, tasks: Mapping[int, Task], board: Board, skipped: int) -> None:
+        """`tasks` are about to be performed, by line of the board; those that other sweeps take vanish from them.
+
+        `skipped` runs of the sweep were done before, or others train them.
+        """
         ...
 
     def finished(self, record: RunRecord) -> None:
@@ -36,7 +39,7 @@ class Watch(Protocol):
         ...
 
 
-def runs_of(tasks: Sequence[Task]) -> int:
+def runs_of(tasks: Collection[Task]) -> int:
     """How many runs tasks are."""
     return sum(len(task.specs) for task in tasks)
 
@@ -47,7 +50,7 @@ class Watches:
     def __init__(self, *watches: Watch) -> None:
         self._watches = watches
 
-    def begin(self, tasks: Sequence[Task], board: Board, skipped: int) -> None:
+    def begin(self, tasks: Mapping[int, Task], board: Board, skipped: int) -> None:
         """See Watch."""
         for watch in self._watches:
             watch.begin(tasks, board, skipped)
@@ -85,11 +88,11 @@ class JsonLines:
         except OSError as error:
             raise SpecError(f"cannot write the log {path}: {error.strerror}") from None
 
-    def begin(self, tasks: Sequence[Task], board: Board, skipped: int) -> None:
+    def begin(self, tasks: Mapping[int, Task], board: Board, skipped: int) -> None:
         """See Watch."""
         self._started, self._ends = time.monotonic(), Counter[str]()
-        steps = sum(task.all_steps for task in tasks)
-        self._write("begin", runs=runs_of(tasks), steps=steps, done_before=skipped)
+        steps = sum(task.all_steps for task in tasks.values())
+        self._write("begin", runs=runs_of(tasks.values()), steps=steps, done_before=skipped)
 
     def finished(self, record: RunRecord) -> None:
         """See Watch."""

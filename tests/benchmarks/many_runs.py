@@ -21,6 +21,7 @@ from ganbench.spec import RunRecord, RunSpec, Score, Status, SweepSpec
 from ganbench.store import Store
 from ganbench.store.claims import Claims
 from ganbench.sweeps.devices import peak_megabytes
+from ganbench.sweeps.queue import TaskQueue
 from ganbench.sweeps.rounds import Rounds
 from ganbench.sweeps.sweep import Surroundings, _tasks, run_sweep
 from ganbench.sweeps.task import Task
@@ -38,13 +39,22 @@ def sweep(runs: int) -> SweepSpec:
     )
 
 
-def plan(spec: SweepSpec, store: Store) -> tuple[Rounds, list[Task]]:
+def plan(spec: SweepSpec, store: Store, claims: Claims) -> tuple[Rounds, list[Task]]:
     """What a sweep does before anything is trained."""
     rounds = Rounds(spec, store)
     legs = rounds.next()
-    with Claims(store) as claims:
-        ids = next(claims.rounds(lambda: [leg.run.id for leg in legs]))
-        return rounds, _tasks(legs, ids, rounds, store, WHERE)
+    free = next(claims.free(lambda: [leg.run.id for leg in legs]))
+    return rounds, _tasks(legs, free, rounds, store, WHERE)
+
+
+def perform(ends: list[list[RunRecord]], tasks: list[Task], rounds: Rounds, store: Store, claims: Claims) -> None:
+    """What the driver does task by task: claim, store, let go."""
+    queue = TaskQueue(tasks, claims.take)
+    for of_task in ends:
+        queue.take(1)
+        store.finish_all([(record, rounds.keys[record.spec.id]) for record in of_task])
+        claims.release([record.spec.id for record in of_task])
+    assert not queue
 
 
 def records(tasks: list[Task]) -> list[list[RunRecord]]:
@@ -72,12 +82,12 @@ def measure(runs: int, folder: Path) -> dict[str, float]:
 
     spec = sweep(runs)
     with Store(folder / "s.db") as store:
-        with timed("plan"):
-            rounds, tasks = plan(spec, store)
-        ends = records(tasks)
-        with timed("store"):  # as the driver does, task by task
-            for of_task in ends:
-                store.finish_all([(record, rounds.keys[record.spec.id]) for record in of_task])
+        with Claims(store) as claims:
+            with timed("plan"):
+                rounds, tasks = plan(spec, store, claims)
+            ends = records(tasks)
+            with timed("store"):
+                perform(ends, tasks, rounds, store, claims)
         with timed("again"):
             outcome = run_sweep(spec, store, WHERE)
         assert (outcome.skipped, outcome.records) == (runs + 1, ()), outcome.skipped  # with the row of real data

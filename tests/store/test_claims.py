@@ -7,7 +7,7 @@ import platform
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -115,18 +115,18 @@ def test_what_another_holds_is_waited_for(stores: tuple[Store, Store], monkeypat
         def left() -> list[str]:
             nonlocal looks
             looks += 1
-            if looks == 6:  # finished by the other: done, then let go
+            if looks == 4:  # finished by the other: done, then let go
                 done.add(IDS[0])
                 ours.release([IDS[0]])
-            if looks == 9:  # interrupted at the other: let go only
+            if looks == 7:  # interrupted at the other: let go only
                 ours.release([IDS[1]])
             return [run_id for run_id in IDS if run_id not in done]
 
-        rounds = []
-        for each in theirs.rounds(left):
-            rounds.append(each)
-            done |= each
-        assert rounds == [set(IDS[2:]), {IDS[1]}]
+        found = []
+        for free in theirs.free(left):
+            found.append(free)
+            done |= free
+        assert found == [set(IDS[2:]), {IDS[1]}]
     assert told == [
         "waiting for 2 runs that another sweep on this store trains",
         "waiting for 1 runs that another sweep on this store trains",
@@ -134,16 +134,19 @@ def test_what_another_holds_is_waited_for(stores: tuple[Store, Store], monkeypat
 
 
 def test_what_another_finishes_just_before_the_claim_is_not_done_again(stores: tuple[Store, Store]) -> None:
-    """Between the first look and the claim the other finishes a run and lets it go."""
-    looks = iter([IDS, IDS[1:], []])
-    with Claims(stores[0]) as ours:
-        assert list(ours.rounds(lambda: next(looks))) == [set(IDS[1:])]
-        assert IDS[0] not in {row.run_id for row in rows(stores[0])}
+    """Between the look and the claim the other finishes a run and lets it go, and holds one still."""
+    with Claims(stores[0]) as ours, Claims(stores[1]) as theirs:
+        theirs.take(IDS[4:])
+        asked: list[str] = []
 
+        def left(run_ids: Sequence[str]) -> list[str]:
+            asked.extend(run_ids)
+            return [run_id for run_id in run_ids if run_id != IDS[0]]
 
-def test_a_run_that_failed_here_is_not_tried_for_ever(stores: tuple[Store, Store]) -> None:
-    with Claims(stores[0]) as ours:
-        assert list(ours.rounds(lambda: IDS)) == [set(IDS)]
+        assert ours.take_left(IDS, left) == set(IDS[1:4])
+        assert asked == IDS[:4]
+        assert {row.run_id for row in rows(stores[0])} == set(IDS[1:])
+        assert next(theirs.free(lambda: IDS)) == {IDS[0], IDS[4]}
 
 
 RACER = """

@@ -20,6 +20,7 @@ from ganbench.sweeps.cohorts import LARGEST, cohorts, size
 from ganbench.sweeps.executors import Processes
 from ganbench.sweeps.expand import expand
 from ganbench.sweeps.halving import Leg
+from ganbench.sweeps.queue import TaskQueue
 from ganbench.sweeps.sweep import Surroundings, run_sweep
 from ganbench.sweeps.task import Task
 
@@ -182,5 +183,5 @@ def test_runs_that_kill_their_worker_are_failed_one_by_one(tmp_path: Path, own: 
     specs = expand(sweep(variants=["dies-together"], seeds=2))[1:]
     task = Task(tuple(specs), sweep().scoring, tmp_path, threads=1, load=(own,))
     with Processes(1) as pool:
-        records = [record for (record,) in pool.map([task], Board(1))]
+        records = [record for (record,) in pool.map(TaskQueue([task]), Board(1))]
     assert [(record.spec.seed, record.status) for record in records] == [(0, Status.FAILED), (1, Status.FAILED)]

@@ -17,6 +17,7 @@ from ganbench.sweeps.board import NOT_STARTED, Board
 from ganbench.sweeps.devices import peak_megabytes
 from ganbench.sweeps.executors import Inline, Processes, executor
 from ganbench.sweeps.expand import expand
+from ganbench.sweeps.queue import TaskQueue
 from ganbench.sweeps.sweep import Surroundings, run_sweep
 from ganbench.sweeps.task import Task
 
@@ -57,11 +58,15 @@ def tasks(spec: SweepSpec, folder: Path, load: tuple[Path, ...] = ()) -> list[Ta
     return [Task((run,), SCORING, folder, threads=1, load=load) for run in expand(spec)]
 
 
+def queue(*given: Any) -> TaskQueue:
+    return TaskQueue(tasks(*given))
+
+
 def test_inline_and_processes_give_the_same_numbers(tmp_path: Path) -> None:
     spec = sweep()
-    inline = {r.spec.id: r.scores for (r,) in Inline().map(tasks(spec, tmp_path / "a"), Board(3))}
+    inline = {r.spec.id: r.scores for (r,) in Inline().map(queue(spec, tmp_path / "a"), Board(3))}
     with Processes(2) as pool:
-        processes = {r.spec.id: r.scores for (r,) in pool.map(tasks(spec, tmp_path / "b"), Board(3))}
+        processes = {r.spec.id: r.scores for (r,) in pool.map(queue(spec, tmp_path / "b"), Board(3))}
     assert inline == processes
     assert len(inline) == 3
 
@@ -83,7 +88,7 @@ def test_failures_are_results_and_the_sweep_goes_on(tmp_path: Path, bad: Path) -
 
 @pytest.mark.slow
 def test_a_run_that_kills_its_worker_is_failed_and_the_others_finish(tmp_path: Path, bad: Path) -> None:
-    given = tasks(sweep(variants=["dies", "ns"], seeds=1), tmp_path, (bad,))
+    given = queue(sweep(variants=["dies", "ns"], seeds=1), tmp_path, (bad,))
     with Processes(2) as pool:
         records = [record for (record,) in pool.map(given, Board(3))]
     ends = {record.spec.variant: record.status for record in records}
@@ -95,9 +100,9 @@ def test_a_run_that_kills_its_worker_is_failed_and_the_others_finish(tmp_path: P
 def test_a_board_that_asks_to_stop_stops_every_executor(tmp_path: Path) -> None:
     board = Board(3)
     board.ask_to_stop()
-    assert list(Inline().map(tasks(sweep(), tmp_path), board)) == []
+    assert list(Inline().map(queue(sweep(), tmp_path), board)) == []
     with Processes(2) as pool:
-        assert list(pool.map(tasks(sweep(), tmp_path), board)) == []
+        assert list(pool.map(queue(sweep(), tmp_path), board)) == []
 
 
 def test_a_board_is_wiped_for_other_tasks_and_grows() -> None:
@@ -133,9 +138,9 @@ def test_a_worker_that_dies_between_rounds_is_replaced(tmp_path: Path) -> None:
     board = Board(3)
     given = tasks(sweep(), tmp_path)
     with Processes(1) as pool:
-        ((first,),) = pool.map(given[1:2], board.wiped(1))
+        ((first,),) = pool.map(TaskQueue(given[1:2]), board.wiped(1))
         os.kill(first.provenance["pid"], signal.SIGKILL)
-        ((second,),) = pool.map(given[2:3], board.wiped(1))
+        ((second,),) = pool.map(TaskQueue(given[2:3]), board.wiped(1))
     assert second.status is Status.COMPLETED
     assert second.provenance["pid"] != first.provenance["pid"]
 

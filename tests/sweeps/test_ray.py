@@ -20,6 +20,7 @@ from ganbench.store import Store
 from ganbench.sweeps import ray_cluster, ray_executor
 from ganbench.sweeps.board import Board
 from ganbench.sweeps.executors import executor
+from ganbench.sweeps.queue import TaskQueue
 from ganbench.sweeps.ray_executor import Ray
 from ganbench.sweeps.sweep import Surroundings, run_sweep
 
@@ -192,7 +193,7 @@ def test_what_ray_is_not_asked() -> None:
 def test_without_ray_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(SpecError, match=r"the executor 'ray' needs Ray: pip install 'ganbench\[ray\]'"):
-        list(Ray(1).map([], Board(1)))
+        list(Ray(1).map(TaskQueue([]), Board(1)))
 
 
 def test_a_cluster_that_wants_a_token_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
