@@ -1,10 +1,8 @@
-"""What is asked for and what came out: validated, canonical, hashed. Specs travel down the house, records up."""
+"""What is asked for and what came out. Specs travel down the house, records up."""
 
 from __future__ import annotations
 
 import enum
-import hashlib
-import json
 import math
 import tomllib
 from collections.abc import Mapping
@@ -12,13 +10,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from ganbench.errors import SpecError, UnknownNameError, nearest
-
-Scalar = bool | int | float | str
-"""A setting's value, or a protocol's."""
-
+from ganbench.canonical import Model, Scalar, canonical, digest, hashed, plain
+from ganbench.errors import SpecError, UnknownNameError
 
 SAMPLERS = {
     "grid": "every combination of the listed values",
@@ -46,20 +41,6 @@ BUDGETS = ("d_steps", "g_steps", "images")
 
 IMPORTED = "imported"
 """Among a run's versions: the content of the file that it was imported from, which is another for each of its seeds."""
-
-
-class Model(BaseModel):
-    """Validated fields that never change; what is not a field is refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    @classmethod
-    def parse(cls, values: Mapping[str, Any], where: str = "") -> Self:
-        """Validate `values`; the first fault becomes a SpecError of one line, prefixed by `where`."""
-        try:
-            return cls.model_validate(values)
-        except ValidationError as error:
-            raise SpecError(_one_line(error, where, list(cls.model_fields))) from None
 
 
 class Status(enum.StrEnum):
@@ -100,7 +81,7 @@ class RunSpec(Model):
     @cached_property
     def id(self) -> str:
         """12 hex digits of the SHA-256 of the canonical JSON."""
-        return _hashed(self.text)
+        return hashed(self.text)
 
     @cached_property
     def group(self) -> str:
@@ -333,54 +314,3 @@ class RunRecord(Model):
         """The scores of its looks, the earliest first."""
         found = (score for score in self.scores if score.at_look)
         return tuple(sorted(found, key=lambda score: (score.metric, score.protocol[STEP])))
-
-
-def plain(value: Scalar) -> Scalar:
-    """A number in its one form: 10.0 is 10 (a run's id must not depend on how a number was typed)."""
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise SpecError(f"{value} is not a finite number")
-        return int(value) if value.is_integer() else value
-    return value
-
-
-def canonical(value: Any) -> str:
-    """JSON with sorted keys and plain numbers: equal content gives equal text."""
-    return _ENCODER.encode(_plain_tree(value))
-
-
-def digest(value: Any) -> str:
-    """12 hex digits of the SHA-256 of the canonical JSON of `value`."""
-    return _hashed(canonical(value))
-
-
-def _hashed(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-_AS_THEY_ARE = frozenset({str, int, bool, type(None)})
-_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def _plain_tree(value: Any) -> Any:
-    if type(value) in _AS_THEY_ARE:  # most of what there is: to ask for an abstract class takes ten times as long
-        return value
-    if isinstance(value, Mapping):
-        return {str(key): _plain_tree(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain_tree(item) for item in value]
-    return plain(value)
-
-
-_UNION_MEMBERS = {"bool", "int", "float", "str", "Range", "list[union[bool,int,float,str]]"}
-
-
-def _one_line(error: ValidationError, where: str, fields: list[str]) -> str:
-    """The fault that says most: of a union's many, the one of the member that nearly fitted."""
-    fault = min(error.errors(), key=lambda each: each["type"] != "value_error")
-    place = ".".join(str(part) for part in fault["loc"] if part not in _UNION_MEMBERS)
-    message = fault["msg"].removeprefix("Value error, ")
-    if fault["type"] == "extra_forbidden":
-        message = f"no such field, {nearest(place, fields)}"
-    given = "" if fault["type"] in ("missing", "value_error", "extra_forbidden") else f" (got {fault['input']!r})"
-    return ": ".join(part for part in (where, place, message[0].lower() + message[1:]) if part) + given

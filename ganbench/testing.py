@@ -14,9 +14,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from ganbench.canonical import Scalar, plain
 from ganbench.data import find, minibatches
 from ganbench.networks import NETWORKS
-from ganbench.spec import RunSpec, Scalar, Status, plain
+from ganbench.spec import RunSpec, Status
 from ganbench.training.loop import train, train_together
 from ganbench.training.settings import choose_network, hypers, numbers, resolve
 from ganbench.training.state import RunState, new_state

@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 from safetensors.numpy import save_file
 
-from ganbench.spec import RunRecord, RunSpec, Scalar, Score, Status
+from ganbench.canonical import Scalar
+from ganbench.spec import RunRecord, RunSpec, Score, Status
 from ganbench.store import Store
 from ganbench.store.artifacts import CHECKPOINT
 

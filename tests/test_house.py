@@ -56,7 +56,7 @@ def test_rooms_import_only_what_the_design_allows(path: Path) -> None:
 
 
 def test_the_table_is_read() -> None:
-    assert _allowed()["store"] == {"spec", "errors"}
+    assert _allowed()["store"] == {"spec", "canonical", "errors"}
     assert _allowed()["errors"] == set()
     assert "training" not in _allowed()["metrics"]
 

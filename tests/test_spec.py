@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ganbench.canonical import canonical, digest
 from ganbench.errors import SpecError
-from ganbench.spec import IMPORTED, Range, RunSpec, Score, SweepSpec, canonical, digest
+from ganbench.spec import IMPORTED, Range, RunSpec, Score, SweepSpec
 
 RUN = {"variant": "ns", "dataset": "ring", "network": "mlp", "seed": 3, "steps": 100}
 SCALARS = st.one_of(

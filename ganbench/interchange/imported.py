@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ganbench.canonical import Scalar, digest
 from ganbench.data import Dataset, files
 from ganbench.errors import DataError, SpecError
 from ganbench.interchange.suites import joined, read_scores
@@ -19,7 +20,7 @@ from ganbench.metrics.engine import score, scoring_key
 from ganbench.metrics.progress import Progress
 from ganbench.metrics.samples import open_samples, resolved
 from ganbench.reports.names import REAL
-from ganbench.spec import IMPORTED, RunRecord, RunSpec, Scalar, Score, Scoring, Status, digest
+from ganbench.spec import IMPORTED, RunRecord, RunSpec, Score, Scoring, Status
 from ganbench.store import Store
 from ganbench.variants.base import VARIANTS
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
+from ganbench.canonical import Scalar, plain
 from ganbench.errors import DataError, SpecError
-from ganbench.spec import SELECTION, Scalar, Score, plain
+from ganbench.spec import SELECTION, Score
 
 SUFFIXES = (".json", ".log")
 """Of files of scores; all else is read as samples."""

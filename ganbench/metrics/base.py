@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from ganbench.canonical import Scalar
 from ganbench.errors import SpecError, UnknownNameError
 from ganbench.registry import Registry
-from ganbench.spec import Scalar
 
 if TYPE_CHECKING:
     from torch import Tensor

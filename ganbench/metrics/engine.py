@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ganbench.canonical import Scalar, digest
 from ganbench.data import Dataset
 from ganbench.errors import SampleError
 from ganbench.lazy import torch
@@ -16,7 +17,7 @@ from ganbench.metrics.choice import Request, requests, resolve, source, weights_
 from ganbench.metrics.features.base import Extractor, loaded
 from ganbench.metrics.progress import Progress
 from ganbench.metrics.reference import Reference, count
-from ganbench.spec import Scalar, Score, Scoring, digest
+from ganbench.spec import Score, Scoring
 
 if TYPE_CHECKING:
     from torch import Tensor

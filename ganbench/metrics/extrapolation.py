@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ganbench.canonical import Scalar
 from ganbench.errors import SampleError
 from ganbench.lazy import np, torch
 from ganbench.metrics.arrays import feature_pair
@@ -24,7 +25,6 @@ from ganbench.metrics.frechet import (
     on_inception_and_any,
 )
 from ganbench.metrics.moments import Gaussian, Moments, moments_of
-from ganbench.spec import Scalar
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

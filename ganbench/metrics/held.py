@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from ganbench.canonical import Scalar
 from ganbench.lazy import torch
 from ganbench.metrics.base import ANY, METRICS, Accumulator, Context, Direction, Metric, Value, View
-from ganbench.spec import Scalar
 
 if TYPE_CHECKING:
     from torch import Tensor

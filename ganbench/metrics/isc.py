@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from ganbench.canonical import Scalar
 from ganbench.errors import SampleError
 from ganbench.lazy import torch
 from ganbench.metrics.arrays import rows
 from ganbench.metrics.base import METRICS, Context, Metric, Value, View
-from ganbench.spec import Scalar
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ganbench.canonical import Scalar
 from ganbench.errors import SampleError
 from ganbench.lazy import torch
 from ganbench.metrics.arrays import feature_pair
@@ -19,7 +20,6 @@ from ganbench.metrics.cells import cell_of, kmeans
 from ganbench.metrics.held import Held, compare_features
 from ganbench.metrics.neighbours import neighbours
 from ganbench.metrics.reference import count
-from ganbench.spec import Scalar
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

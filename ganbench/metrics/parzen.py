@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ganbench.canonical import Scalar
 from ganbench.errors import SampleError
 from ganbench.lazy import np, torch
 from ganbench.metrics.arrays import finite, sound, tensor
 from ganbench.metrics.base import METRICS, Context, Metric, Value, View
-from ganbench.spec import Scalar
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

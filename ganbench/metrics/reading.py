@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganbench import rng
+from ganbench.canonical import Scalar
 from ganbench.data import Dataset, files
 from ganbench.errors import SampleError, UnknownNameError
 from ganbench.lazy import np, torch
 from ganbench.metrics.arrays import from_numpy
 from ganbench.metrics.engine import check_shape
-from ganbench.spec import Scalar
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ganbench.canonical import Scalar
 from ganbench.data import Dataset, real_samples
 from ganbench.metrics.choice import Request, narrowed, requests
 from ganbench.metrics.engine import score
 from ganbench.metrics.progress import Progress
-from ganbench.spec import Scalar, Score, Scoring
+from ganbench.spec import Score, Scoring
 
 SEED = 0
 """Of the order of real images, and of real points: those of the row `real` of a sweep."""

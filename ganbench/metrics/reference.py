@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from ganbench import rng
+from ganbench.canonical import digest
 from ganbench.data.cache import cache_folder, content_hash
 from ganbench.lazy import torch
 from ganbench.metrics.moments import Gaussian, Moments
-from ganbench.spec import digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from ganbench.canonical import Scalar
 from ganbench.errors import SampleError
 from ganbench.lazy import F, torch
 from ganbench.metrics.arrays import finite, tensor
 from ganbench.metrics.base import METRICS, Context, Metric, Value, View
-from ganbench.spec import Scalar
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

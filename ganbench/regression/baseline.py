@@ -9,8 +9,9 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from ganbench.canonical import Model
 from ganbench.errors import SpecError
-from ganbench.spec import Model, Scoring, SweepSpec
+from ganbench.spec import Scoring, SweepSpec
 
 RECORDED = ".json"
 """What is recorded of `x.toml` lies in `x.json` beside it."""

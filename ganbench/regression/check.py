@@ -11,11 +11,11 @@ from difflib import unified_diff
 from importlib.metadata import version
 from pathlib import Path
 
+from ganbench.canonical import Scalar
 from ganbench.metrics.samples import evaluate
 from ganbench.regression.baseline import Baseline, Rescore
 from ganbench.regression.judge import Verdict, judge
 from ganbench.regression.recorded import Distribution, of_runs, of_scores, read, write
-from ganbench.spec import Scalar
 from ganbench.store import Store
 from ganbench.store.artifacts import atomic_write
 from ganbench.sweeps.sweep import Surroundings, run_sweep

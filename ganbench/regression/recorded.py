@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ganbench.canonical import Scalar, canonical, plain
 from ganbench.errors import SpecError
-from ganbench.spec import RunRecord, Scalar, Score, canonical, plain
+from ganbench.spec import RunRecord, Score
 
 Key = tuple[str, str, str, str]
 """Data set, variant (or kept samples), network and metric: what a person would call the same thing."""

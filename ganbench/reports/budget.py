@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ganbench.reports import names, selection, statistics
-from ganbench.reports.board import Entry, Names, entries, listed
+from ganbench.reports.contenders import Entry, Names, entries, listed
 from ganbench.reports.names import REAL, DirectionOf
 from ganbench.reports.ranking import TRACK, ordered
 from ganbench.store import Store

@@ -17,7 +17,7 @@ from tabulate import tabulate
 from ganbench.errors import SpecError
 from ganbench.reports import names
 from ganbench.reports.board import TYPES, Row, records
-from ganbench.reports.ranking import TRACK
+from ganbench.reports.ranking import TRACK, led
 from ganbench.reports.selection import SHOWN
 
 NONE = "–"
@@ -160,15 +160,16 @@ def _with_interval(row: Row) -> str:
 
 
 def wide(frame: pd.DataFrame, dataset: str) -> pd.DataFrame:
-    """One row a variant and network of `dataset`, one column of "mean ± std" a metric, best first by the primary one.
+    """One row a variant and network of `dataset`, one column of "mean ± std" a metric, best first by the leading one.
 
-    All cells are text. Columns: variant, network, seeds (by the primary metric), then the metrics; one measured under
-    several protocols has a column for each, headed by what tells them apart.
+    All cells are text. Columns: variant, network, seeds (by the first metric the row has), then the metrics, the
+    leading one first (ranking.led); one measured under several protocols has a column for each, headed by what tells
+    them apart.
     """
-    rows = [row for row in records(frame) if row["dataset"] == dataset]
+    rows = records(led(frame[frame["dataset"] == dataset]))
     columns = heads(rows)
     lines: dict[tuple[str, str], dict[str, str]] = {}
-    for row in rows:  # a leaderboard has its primary metric first, and in it the best first
+    for row in rows:
         name = {"variant": row["variant"], "network": row["network"], "seeds": _seeds(row)}
         line = lines.setdefault((row["variant"], row["network"]), name)
         line[columns[track_of(row)]] = plus_minus(row["mean"], row["std"])

@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ganbench.reports import names, page_data
-from ganbench.reports.board import Names
+from ganbench.reports.contenders import Names
 from ganbench.reports.formats import number
 from ganbench.reports.names import DirectionOf
 from ganbench.store import Store

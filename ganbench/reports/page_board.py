@@ -13,7 +13,7 @@ from ganbench.reports.board import TYPES, Row, records
 from ganbench.reports.formats import NONE, heads, number, plus_minus, track_of
 from ganbench.reports.names import LOG_FROM, REAL
 from ganbench.reports.page_runs import brief
-from ganbench.reports.ranking import TRACK
+from ganbench.reports.ranking import TRACK, led
 from ganbench.reports.selection import SHOWN
 
 BAR = 170
@@ -210,10 +210,10 @@ def _numbers(row: Row) -> list[float]:
 
 
 def _matrix(frame: pd.DataFrame, of: Names) -> dict[str, Any]:
-    """A row a variant and network, a column a track; the rows as the primary metric ranks them."""
+    """A row a variant and network, a column a track; the rows as the leading track ranks them."""
     columns: dict[tuple[str, ...], dict[str, str]] = {}
     lines: dict[tuple[str, str], dict[tuple[str, ...], dict[str, Any]]] = {}
-    for row in _keyed(frame):
+    for row in _keyed(led(frame)):
         metric = row["metric"]
         columns.setdefault(_of(row), {"metric": metric, "title": of[_of(row)], "arrow": arrow(metric)})
         cell = {

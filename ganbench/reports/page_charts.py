@@ -47,10 +47,11 @@ def _profile(rows: Sequence[Row], title: str) -> dict[str, Any] | None:
     taus = _thinned(seen if isinstance(better, str) else np.unique(np.abs(seen - better)))
     if len(taus) < 2:
         return None
-    taus = _margins(taus)
+    wide, taus = _wide(taus), _margins(taus)
     at = statistics.performance_profile
     lines = [
-        _series(row, taus, at(values, taus, better), runs=len(values)) for row, values in zip(rows, scores, strict=True)
+        _series(row, taus, at(values, taus, better), runs=len(values)) | _band(values, taus, better)
+        for row, values in zip(rows, scores, strict=True)
     ]
     told = rows[0]["metric"] if isinstance(better, str) else f"distance of {rows[0]['metric']} to {better:g}"
     rising = better != "higher"
@@ -58,10 +59,18 @@ def _profile(rows: Sequence[Row], title: str) -> dict[str, Any] | None:
         "x": f"τ: {told} ({names.told(better) if isinstance(better, str) else 'lower is better'})",
         "y": "runs that score τ or better (%)",
         "percent": True,
-        "log": _wide(taus),
+        "log": wide,
         "shape": "hv" if rising else "vh",  # a run counts from its own score on, on the side that is worse
         "series": lines,
     }
+
+
+def _band(values: statistics.Array, taus: statistics.Array, better: names.Direction) -> dict[str, Any]:
+    """Ends of the band of a profile; none of one run."""
+    if len(values) < 2:
+        return {}
+    ends = statistics.profile_band(values, taus, better)
+    return {name: [brief(part) for part in end] for name, end in zip(("low", "high"), ends, strict=True)}
 
 
 def _with_lost(row: Row) -> statistics.Array:

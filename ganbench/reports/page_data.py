@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from ganbench.reports import artifacts, board, budget, names, page_board, page_charts
-from ganbench.reports.board import Entry, Names
+from ganbench.reports import artifacts, board, budget, contenders, names, page_board, page_charts
+from ganbench.reports.contenders import Entry, Names
 from ganbench.reports.formats import NONE, number
 from ganbench.reports.names import REAL, DirectionOf
 from ganbench.reports.page_runs import brief, compact
@@ -39,13 +39,13 @@ def gather(
 ) -> dict[str, Any]:  # fmt: skip
     """What the page's template and its script take; UnknownNameError for names that the store has not, SpecError for a
     file of published scores that is none."""
-    board.check_names(store, dataset, metric, variant)
-    runs, scores = store.details(board.listed(dataset))
+    contenders.check_names(store, dataset, metric, variant)
+    runs, scores = store.details(contenders.listed(dataset))
     in_order = sorted(_rows_of(runs), key=lambda run: (run.seed, run.id))
-    shown = board.entries_of(in_order, [score.row for score in scores], metric, direction)
+    shown = contenders.entries_of(in_order, [score.row for score in scores], metric, direction)
     frame = board.table(shown, variant, direction)
     frame = frame if published is None else beside(frame, published, dataset, metric)
-    variants, metrics = board.listed(variant), board.listed(metric)
+    variants, metrics = contenders.listed(variant), contenders.listed(metric)
     runs = [run for run in runs if variants is None or run.variant in variants]
     scores = [score for score in scores if metrics is None or score.metric in metrics]
     of = page_board.titles(frame)

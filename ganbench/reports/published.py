@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from ganbench.errors import SpecError
-from ganbench.reports.board import TYPES, Names, listed
+from ganbench.reports.board import TYPES
+from ganbench.reports.contenders import Names, listed
 from ganbench.reports.ranking import ORDER, ordered
 
 COLUMNS = ("dataset", "protocol", "method", "metric", "value", "spread", "spread_kind", "better", "source", "status")

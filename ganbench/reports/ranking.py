@@ -59,3 +59,23 @@ def ordered(frame: pd.DataFrame, by: Sequence[str] = ORDER) -> pd.DataFrame:
     places = {metric: place for place, metric in enumerate(sorted(set(frame["metric"]), key=names.order))}
     keys = frame.assign(metric=frame["metric"].map(places), competes=frame["variant"] != REAL)
     return frame.loc[keys.sort_values(list(by), na_position="last").index].reset_index(drop=True)
+
+
+def led(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of one data set for a table with a line a variant and network: those of the leading track first.
+
+    Lines come in the order of their first rows, so those ranked there lead, in the order of their ranks, and after them
+    who is not on it: imported, or measured by another protocol. Leading is a track measured here rather than elsewhere,
+    of those the one of most ranks, of those the first, that of the primary metric.
+    """
+    ranks = frame["rank"].notna().groupby([frame[column] for column in TRACK], sort=False).sum()
+    if ranks.empty:
+        return frame
+    first = min(ranks.index, key=lambda track: (_elsewhere(track[TRACK.index("protocol")]), -ranks[track]))
+    leads = (frame[list(TRACK)] == list(first)).all(axis=1)
+    return pd.concat([frame[leads], frame[~leads]])
+
+
+def _elsewhere(protocol: str) -> bool:
+    """Whether others scored it, or nobody here knows all of how it was made (docs/interchange.md)."""
+    return any(word.startswith("source=") or word.endswith("=unknown") for word in protocol.split())

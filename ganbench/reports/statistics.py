@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaln, ndtr, stdtrit
+from scipy.special import bdtr, bdtrik, gammaln, ndtr, stdtrit
 
 from ganbench.reports.names import Direction
 
@@ -60,6 +60,34 @@ def performance_profile(values: Array, taus: Array, better: Direction) -> Array:
     bounds = _losses(taus, better) if isinstance(better, str) else taus
     reached = _losses(values, better)[..., None, :] <= bounds[:, None]  # NaN reaches nothing
     return mean(reached.astype(np.float64))
+
+
+def profile_band(values: Array, taus: Array, better: Direction, level: float = 0.95) -> tuple[Array, Array]:
+    """The low and high ends of `performance_profile` at each of `taus`, pointwise, at confidence `level`.
+
+    Percentiles of resampled runs, each row of a track a stratum of its own, as rliable has them (Agarwal et al. 2021).
+    `values` (n,) are a row's scores, NaN where one was lost; the lost are resampled too. NaNs of one run.
+
+    They are those of all resamples, without a draw: where k of n runs reach tau, those of a resample that do are
+    binomial, n of chance k / n. Where none does, or all do, the band is as thin as the curve: of 20 runs it covers 96 %
+    where half reach tau, and 88 % where a tenth does.
+    """
+    n = values.size
+    if n < 2:
+        return np.full(taus.shape, np.nan), np.full(taus.shape, np.nan)
+    profile = performance_profile(values, taus, better)
+    low, high = (_binomial_quantile(tail, n, profile) / n for tail in ((1 - level) / 2, (1 + level) / 2))
+    return low, high
+
+
+def _binomial_quantile(tail: float, n: int, chance: Array) -> Array:
+    """The least k with P(K <= k) >= tail of K among n with each `chance`, 0 to 1. (scipy.stats is slow to import.)"""
+    inside = np.clip(chance, 0.5 / n, 1 - 0.5 / n)  # the ends are no chance at all
+    above = np.ceil(bdtrik(tail, n, inside))
+    below = np.maximum(above - 1, 0)
+    found = np.where(bdtr(below, n, inside) >= tail, below, above)  # where rounding went up
+    quantile: Array = np.where((chance > 0) & (chance < 1), found, n * chance)
+    return quantile
 
 
 def _losses(values: Array, better: Direction) -> Array:

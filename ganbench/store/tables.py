@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Column, DateTime, Dialect, Double, ForeignKey, Index, Integer, MetaData, Row, String, Table, Text
 from sqlalchemy.types import TypeDecorator
 
-from ganbench.spec import RunRecord, RunSpec, Score, Status, digest
+from ganbench.canonical import digest
+from ganbench.spec import RunRecord, RunSpec, Score, Status
 
 APPLICATION_ID = 0x47414E42  # "GANB", in the header of a SQLite file
 SCHEMA = 2

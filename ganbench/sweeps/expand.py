@@ -7,10 +7,11 @@ import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from ganbench.canonical import Scalar
 from ganbench.errors import SpecError
 from ganbench.reports import names
 from ganbench.rng import derive
-from ganbench.spec import Range, RunSpec, Scalar, SweepSpec
+from ganbench.spec import Range, RunSpec, SweepSpec
 from ganbench.sweeps.families import Family, families
 from ganbench.sweeps.halving import Ladder, Leg, rung_steps
 from ganbench.sweeps.search import Study, TellOf, Told

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ganbench.canonical import digest
 from ganbench.data import Dataset, find
-from ganbench.spec import RunSpec, Scoring, SweepSpec, digest
+from ganbench.spec import RunSpec, Scoring, SweepSpec
 from ganbench.store import Store
 from ganbench.sweeps.expand import Expansion, Results
 from ganbench.sweeps.halving import Leg

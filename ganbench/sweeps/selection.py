@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ganbench.canonical import Scalar, digest
 from ganbench.data import Dataset
 from ganbench.errors import SpecError
 from ganbench.reports import names
 from ganbench.reports.selection import RUNG
-from ganbench.spec import SELECTION, RunRecord, Scalar, Scoring, Status, SweepSpec, digest
+from ganbench.spec import SELECTION, RunRecord, Scoring, Status, SweepSpec
 from ganbench.store import Store
 
 if TYPE_CHECKING:

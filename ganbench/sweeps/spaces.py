@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar
 
+from ganbench.canonical import Scalar
 from ganbench.errors import UnknownNameError
 from ganbench.networks import Network
-from ganbench.spec import Range, Scalar
+from ganbench.spec import Range
 from ganbench.training.settings import defaults, hypers, switches_on
 from ganbench.variants.base import Hyper, Variant
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ganbench.spec import RunSpec, Scoring, digest
+from ganbench.canonical import digest
+from ganbench.spec import RunSpec, Scoring
 from ganbench.sweeps.selection import Selection
 
 COHORTS = "cohorts"

@@ -14,10 +14,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ganbench.canonical import Scalar
 from ganbench.errors import GanbenchError
 from ganbench.registry import load_file
 from ganbench.reports.selection import RUNG
-from ganbench.spec import RunRecord, RunSpec, Scalar, Score, Status
+from ganbench.spec import RunRecord, RunSpec, Score, Status
 from ganbench.store.artifacts import CHECKPOINT, GRID
 from ganbench.sweeps import pictures
 from ganbench.sweeps.devices import peak_megabytes

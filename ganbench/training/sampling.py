@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from ganbench import rng
+from ganbench.canonical import Scalar
 from ganbench.data import Dataset
 from ganbench.errors import DataError
 from ganbench.networks import NETWORKS, standing_statistics
-from ganbench.spec import Scalar
 from ganbench.training.latents import latents, small_images
 from ganbench.training.state import RunState
 

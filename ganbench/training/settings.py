@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ganbench.canonical import Scalar, digest, plain
 from ganbench.data import Dataset
 from ganbench.errors import SpecError, UnknownNameError
 from ganbench.networks import NETWORKS, Network, default_for
-from ganbench.spec import RunSpec, Scalar, digest, plain
+from ganbench.spec import RunSpec
 from ganbench.variants.base import VARIANTS, Hyper, Settings, Variant
 from ganbench.variants.hypers import ASSEMBLED, NEEDS, NETWORK, OPTIONAL, TRAINER
 

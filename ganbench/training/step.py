@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganbench.spec import Scalar
+from ganbench.canonical import Scalar
 from ganbench.training.draws import Draws
 from ganbench.training.game import Playable, Share, Told, differentiate, differentiate_consensus, free, unroll
 from ganbench.training.optim import Number, Numbers, learning_rate, like

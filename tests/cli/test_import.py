@@ -281,3 +281,15 @@ def test_torch_fidelitys_own_numbers_are_ours_too(call: Called, inception_weight
     assert by_suite["torch-fidelity"].value == found["frechet_inception_distance"]
     assert by_suite["samples"].value == pytest.approx(by_suite["torch-fidelity"].value, rel=1e-3)
     assert by_suite["samples"].protocol_text != by_suite["torch-fidelity"].protocol_text
+
+
+def test_the_table_of_a_sweep_has_its_runs_before_imported_ones(call: Called) -> None:
+    """FID goes before modes among metrics, and nobody here was ranked by it."""
+    theirs = ("theirs-a", "theirs-b")
+    for variant in theirs:
+        assert call("import", "fidelity.json", "--variant", variant, "--dataset", "ring")[0] == 0
+    code, out, err = call("sweep", "--variant", "ns", "--dataset", "ring", "--seeds", "1", "--steps", "5", "--metrics",
+                          "modes", "--samples", "50", "--device", "cpu", "--executor", "inline")  # fmt: skip
+    assert code == 0, err
+    starts = [line.split()[0] for line in out.splitlines() if line.strip()]
+    assert [name for name in starts if name in ("real", "ns", *theirs)] == ["real", "ns", *theirs]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ganbench.spec import RunRecord, RunSpec, Scalar, Score, Status
+from ganbench.canonical import Scalar
+from ganbench.spec import RunRecord, RunSpec, Score, Status
 from ganbench.store import Store
 
 Add = Callable[..., list[str]]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from ganbench.errors import SpecError
+from ganbench.reports import page_board
 from ganbench.reports.across import across
 from ganbench.reports.board import TYPES, leaderboard
 from ganbench.reports.formats import (
@@ -147,6 +148,36 @@ def test_wide_tells_protocols_apart(store: Store, add) -> None:
     table = wide(leaderboard(store), "ring")
     assert list(table.columns) == ["variant", "network", "seeds", "kl [split=test]", "kl [split=train]", "modes"]
     assert table.to_numpy().tolist() == [["b", "mlp", "1", "0.2", "–", "–"], ["a", "mlp", "1", "–", "0.1", "7"]]
+
+
+def test_wide_has_first_who_is_ranked_among_most(store: Store, add) -> None:
+    """`theirs` have a metric that goes before ours, `c` a protocol that goes before that of the others."""
+    for place in range(3):
+        add(f"theirs{place}", [20.0 - place], "fid", protocol="unknown")
+    add("a", [0.3])
+    add("b", [0.2])
+    add("lost", [Status.DIVERGED])
+    add("c", [0.1], protocol="test")
+    add("real", [0.0], network="none")
+    frame = leaderboard(store)
+    table = wide(frame, "ring")
+    assert list(table["variant"]) == ["real", "b", "a", "lost", "theirs2", "theirs1", "theirs0", "c"]
+    assert list(table.columns[3:]) == ["kl [split=train]", "fid", "kl [split=test]"]
+    (section,) = page_board.boards(frame, page_board.titles(frame))
+    assert [row["variant"] for row in section["matrix"]["rows"]] == list(table["variant"])[1:]
+
+
+@pytest.mark.parametrize("protocol", ["train source=torch-fidelity", "unknown"])
+def test_wide_of_imported_rows_alone_is_as_they_are_ranked(store: Store, add, protocol: str) -> None:
+    add("a", [20.0], "fid", protocol=protocol)
+    add("b", [10.0], "fid", protocol=protocol)
+    assert list(wide(leaderboard(store), "ring")["variant"]) == ["b", "a"]
+
+
+def test_wide_has_ours_first_though_none_is_ranked(store: Store, add) -> None:
+    add("theirs", [20.0], "fid", protocol="unknown")
+    add("a", [NAN])
+    assert list(wide(leaderboard(store), "ring")["variant"]) == ["a", "theirs"]
 
 
 def test_wide_of_a_data_set_without_scores(store: Store, add) -> None:

@@ -207,6 +207,27 @@ def test_profiles_count_lost_runs(filled: Store) -> None:
     (chart,) = page_charts.profiles(frame, {("ring", "kl", *frame.iloc[0][["protocol", "versions"]]): "kl"})
     ends = {line["variant"]: (line["y"][0], line["y"][-1], line["runs"]) for line in chart["series"]}
     assert ends == {"a": (0, 1, 3), "b": (0, 1, 3), "c": (0, 0.6, 5)}
+    for line in chart["series"]:
+        assert all(low <= y <= high for low, y, high in zip(line["low"], line["y"], line["high"], strict=True))
+    assert next(line["high"][-1] for line in chart["series"] if line["variant"] == "c") == 1, "the lost are resampled"
+
+
+@pytest.mark.parametrize("ratio", [26, 40, 60])
+def test_margins_leave_the_kind_of_axis(store: Store, ratio: int) -> None:
+    for seed, value in enumerate((1.0, 2.0, float(ratio))):
+        store.finish(record(spec("a", seed=seed), {"kl": value}))
+    (chart,) = page_data.gather(store)["charts"]["profiles"]
+    first, *_, last = chart["series"][0]["x"]
+    assert chart["log"] == (ratio > 50)
+    assert first < 1 < ratio < last
+
+
+def test_a_profile_of_one_run_has_no_band(store: Store) -> None:
+    for variant, seeds in (("a", 1), ("b", 2)):
+        for seed in range(seeds):
+            store.finish(record(spec(variant, seed=seed), {"kl": 1.0 + seed}))
+    (chart,) = page_data.gather(store)["charts"]["profiles"]
+    assert {line["variant"]: "low" in line for line in chart["series"]} == {"a": False, "b": True}
 
 
 def test_failures_are_counted_with_their_reasons(filled: Store) -> None:

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 import pandas as pd
 import pytest
 
+from ganbench.canonical import Scalar
 from ganbench.reports.board import TYPES, leaderboard
 from ganbench.reports.budget import best_of_k
 from ganbench.reports.formats import to_csv, to_markdown, wide
 from ganbench.reports.glance import standings
 from ganbench.reports.looks import COLUMNS
 from ganbench.reports.selection import looked
-from ganbench.spec import SELECTION, RunRecord, RunSpec, Scalar, Score, Status
+from ganbench.spec import SELECTION, RunRecord, RunSpec, Score, Status
 from ganbench.store import Store
 
 PROTOCOL: dict[str, Scalar] = {"generator": "last", "sampling_seed": 0, "sigmas": 3}  # "step" lies between the last two

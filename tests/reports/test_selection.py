@@ -8,10 +8,11 @@ from collections.abc import Sequence
 import pandas as pd
 import pytest
 
+from ganbench.canonical import Scalar
 from ganbench.reports.board import leaderboard
 from ganbench.reports.formats import to_markdown
 from ganbench.reports.selection import fitting, merit, selects
-from ganbench.spec import SELECTION, RunRecord, RunSpec, Scalar, Score, Status
+from ganbench.spec import SELECTION, RunRecord, RunSpec, Score, Status
 from ganbench.store import Store
 
 POINTS = {"sampling_seed": 1, "selection": "abc", **SELECTION}

@@ -14,6 +14,7 @@ from ganbench.reports.statistics import (
     interquartile_mean,
     mean,
     performance_profile,
+    profile_band,
     std,
 )
 
@@ -119,3 +120,70 @@ def test_lost_runs_reach_no_tau_of_a_profile() -> None:
     np.testing.assert_array_equal(
         performance_profile(np.stack([values, values]), taus, "lower")[1], [0, 0.25, 0.25, 0.5]
     )
+
+
+BETTER = ("higher", "lower", 2.5)
+
+
+@pytest.mark.parametrize("better", BETTER)
+@pytest.mark.parametrize("lost", [0, 3])
+def test_a_band_is_that_of_resampled_profiles(better, lost: int) -> None:
+    """Against a loop over 4,000 resamples: each end lies between their quantiles four Monte-Carlo errors to either side
+    of its tail, else in 1 of 1,000 tests; at most taus they are one and the same, for counts are whole."""
+    generator = np.random.default_rng(2)
+    values = np.concatenate([generator.normal(2.0, size=9), np.full(lost, math.nan)])
+    taus = np.linspace(0.0, 4.0, 23)
+    drawn = [performance_profile(generator.choice(values, values.size), taus, better) for _ in range(4000)]
+    for tail, end in zip((0.025, 0.975), profile_band(values, taus, better), strict=True):
+        off = 4 * math.sqrt(tail * (1 - tail) / len(drawn))
+        around = [max(tail - off, 0), tail, min(tail + off, 1)]
+        low, found, high = np.quantile(drawn, around, axis=0, method="inverted_cdf")
+        assert (low - 1e-12 <= end).all()
+        assert (end <= high + 1e-12).all()
+        assert np.isclose(end, found).mean() > 0.7
+
+
+@given(VALUES.filter(lambda values: values.size > 1), VALUES, st.sampled_from(BETTER))
+def test_a_band_holds_its_curve(values: np.ndarray, taus: np.ndarray, better) -> None:
+    low, high = profile_band(values, taus, better)
+    profile = performance_profile(values, taus, better)
+    assert (low >= 0).all()
+    assert (low <= profile + 1e-12).all()
+    assert (profile - 1e-12 <= high).all()
+    assert (high <= 1).all()
+    np.testing.assert_array_equal(profile_band(values[::-1], taus, better), (low, high))
+
+
+@pytest.mark.parametrize("n", [2, 3, 20, 227, 10_000])
+@pytest.mark.parametrize("level", [0.9, 0.95])
+def test_a_band_is_of_binomial_quantiles(n: int, level: float) -> None:
+    values = np.arange(n, dtype=np.float64)
+    taus = np.linspace(-1, n, 50).round()
+    chances = performance_profile(values, taus, "lower")
+    inside = (chances > 0) & (chances < 1)
+    quantiles = [scipy.stats.binom.ppf(tail, n, chances) / n for tail in ((1 - level) / 2, (1 + level) / 2)]
+    expected = [np.where(inside, each, chances) for each in quantiles]
+    np.testing.assert_array_equal(profile_band(values, taus, "lower", level), expected)
+
+
+def test_a_band_of_equal_scores_is_as_thin_as_its_curve() -> None:
+    low, high = profile_band(np.full(6, 3.0), np.array([2.0, 3.0, 4.0]), "lower")
+    np.testing.assert_array_equal(low, [0, 1, 1])
+    np.testing.assert_array_equal(high, low)
+
+
+@pytest.mark.parametrize("values", [[], [3.0]])
+def test_no_band_of_fewer_than_two(values: list[float]) -> None:
+    assert np.isnan(profile_band(np.array(values), np.array([1.0, 4.0]), "lower")).all()
+
+
+@pytest.mark.parametrize("chance", [0.5, 0.25, 0.1])
+def test_a_band_covers_what_it_says(chance: float) -> None:
+    """Of 4,000 rows of 20 normal scores, at the tau that a run reaches with this chance: the rate is within four
+    standard errors of what the binomial distribution makes it, else 1 in 16,000; 95 % were asked for."""
+    tau = np.array([scipy.stats.norm.ppf(chance)])
+    rows = np.random.default_rng(5).normal(size=(4000, 20))
+    bands = np.array([profile_band(row, tau, "lower") for row in rows])[..., 0]
+    found = np.mean((bands[:, 0] <= chance + 1e-12) & (chance - 1e-12 <= bands[:, 1]))
+    expected = {0.5: 0.9586, 0.25: 0.9618, 0.1: 0.8760}[chance]
+    assert abs(found - expected) < 4 * math.sqrt(expected * (1 - expected) / len(rows))

@@ -10,9 +10,10 @@ import pytest
 import torch
 from scipy import stats
 
+from ganbench.canonical import Scalar
 from ganbench.data import find
 from ganbench.metrics import mode_coverage
-from ganbench.spec import RunSpec, Scalar, Status
+from ganbench.spec import RunSpec, Status
 from ganbench.testing import different, stacks
 from ganbench.training import loop
 from ganbench.training.cohort import Cohort, settings

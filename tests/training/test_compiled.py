@@ -11,8 +11,9 @@ import pytest
 import torch
 import torch._inductor
 
+from ganbench.canonical import Scalar
 from ganbench.data import find
-from ganbench.spec import RunSpec, Scalar, Status
+from ganbench.spec import RunSpec, Status
 from ganbench.testing import different, differing
 from ganbench.training.loop import train, train_together
 from ganbench.training.settings import resolve

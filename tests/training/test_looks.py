@@ -12,8 +12,9 @@ import torch
 import torch._inductor
 from torch import Tensor
 
+from ganbench.canonical import Scalar
 from ganbench.data import Dataset, find
-from ganbench.spec import RunSpec, Scalar, Status
+from ganbench.spec import RunSpec, Status
 from ganbench.testing import different
 from ganbench.training import checkpoint, loop
 from ganbench.training.loop import train_together

@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from ganbench.canonical import Scalar
 from ganbench.data import find
-from ganbench.spec import RunSpec, Scalar, Status
+from ganbench.spec import RunSpec, Status
 from ganbench.testing import different
 from ganbench.training import loop
 from ganbench.training.loop import train_together

@@ -10,9 +10,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ganbench.canonical import Scalar
 from ganbench.errors import SpecError, UnknownNameError, WeightsError
 from ganbench.registry import Registry
-from ganbench.spec import Scalar
 
 if TYPE_CHECKING:
     import torch

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from ganbench import rng
+from ganbench.canonical import digest
 from ganbench.data import Dataset
 from ganbench.data.cache import cache_folder, content_hash
 from ganbench.errors import SpecError, WeightsError
 from ganbench.lazy import F, torch
 from ganbench.metrics.features.base import EXTRACTORS, Card, Network, Recipe, Source, state_dict
 from ganbench.metrics.features.building import fill, hollow
-from ganbench.spec import digest
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

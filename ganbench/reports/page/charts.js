@@ -49,7 +49,7 @@ function layout(chart, extra = {}) {
   const grid = { gridcolor: css("--line"), linecolor: css("--line"), zerolinecolor: css("--line"), automargin: true };
   const font = { family: getComputedStyle(document.body).fontFamily, size: 12, color: css("--quiet") };
   const axis = (text, kind) => ({
-    ...grid, type: kind || "linear", tickformat: "~g", nticks: 7, title: { text: plain(text, 60), standoff: 8, font: { size: 12 } },
+    ...grid, type: kind || "linear", tickformat: "~g", nticks: kind === "log" ? 4 : 7, title: { text: plain(text, 60), standoff: 8, font: { size: 12 } },
   });
   return {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font, height: 340, margin: { l: 56, r: 12, t: 10, b: 40 },
@@ -69,20 +69,32 @@ const label = (line, lines) => {
 
 // ---- a builder of traces for each kind of chart
 
+/** The two ends of a line's 95 % band, the room between them filled; nothing of a line that has none. */
+function bandTraces(line, group, colour, percent = 1, shape = "linear") {
+  if (!line.low) return [];
+  const end = { x: line.x, mode: "lines", line: { width: 0, color: colour, shape }, hoverinfo: "skip", showlegend: false, legendgroup: group };
+  const scaled = (values) => values.map((value) => (value === null ? null : value * percent));
+  return [{ ...end, y: scaled(line.low) }, { ...end, y: scaled(line.high), fill: "tonexty", fillcolor: translucent(colour) }];
+}
+
+/** Bands lie below all curves. */
 function profileTraces(chart, lines) {
-  return lines.map((line) => ({
-    x: line.x, y: line.y.map((part) => part * 100), mode: "lines", name: `${plain(label(line, lines), LONGEST)}, n = ${line.runs}`,
-    line: { ...lineStyle(variantPlace(line.variant)), shape: chart.shape },
-  }));
+  const group = (line) => label(line, lines);
+  const style = (line) => ({ ...lineStyle(variantPlace(line.variant)), shape: chart.shape });
+  return [
+    ...lines.flatMap((line) => bandTraces(line, group(line), style(line).color, 100, chart.shape)),
+    ...lines.map((line) => ({
+      x: line.x, y: line.y.map((part) => part * 100), mode: "lines", name: `${plain(group(line), LONGEST)}, n = ${line.runs}`, line: style(line),
+      legendgroup: group(line),
+    })),
+  ];
 }
 
 function bestTraces(chart, lines) {
   return lines.flatMap((line) => {
     const style = lineStyle(variantPlace(line.variant));
-    const band = { x: line.x, mode: "lines", line: { width: 0 }, hoverinfo: "skip", showlegend: false, legendgroup: line.variant };
     return [
-      { ...band, y: line.low },
-      { ...band, y: line.high, fill: "tonexty", fillcolor: translucent(style.color) },
+      ...bandTraces(line, line.variant, style.color),
       { x: line.x, y: line.y, mode: line.x.length < 30 ? "lines+markers" : "lines", marker: { size: 5 }, line: style, legendgroup: line.variant,
         name: `${plain(label(line, lines), LONGEST)}${line.lost ? `, ${line.lost} lost` : ""}` },
     ];
