@@ -65,13 +65,14 @@ def led(frame: pd.DataFrame) -> pd.DataFrame:
     """The rows of one data set for a table with a line a variant and network: those of the leading track first.
 
     Lines come in the order of their first rows, so those ranked there lead, in the order of their ranks, and after them
-    who is not on it: imported, or measured by another protocol. Leading is a track measured here rather than elsewhere,
-    of those the one of most ranks, of those the first, that of the primary metric.
+    who is not on it: imported, or measured by another protocol. Leading is a track measured here rather than elsewhere;
+    of those the first, that of the primary metric, which ranks more than half as many as any does.
     """
     ranks = frame["rank"].notna().groupby([frame[column] for column in TRACK], sort=False).sum()
     if ranks.empty:
         return frame
-    first = min(ranks.index, key=lambda track: (_elsewhere(track[TRACK.index("protocol")]), -ranks[track]))
+    here = [track for track in ranks.index if not _elsewhere(track[TRACK.index("protocol")])] or list(ranks.index)
+    first = next((track for track in here if 2 * ranks[track] > ranks[here].max()), here[0])
     leads = (frame[list(TRACK)] == list(first)).all(axis=1)
     return pd.concat([frame[leads], frame[~leads]])
 

@@ -174,6 +174,14 @@ def test_wide_of_imported_rows_alone_is_as_they_are_ranked(store: Store, add, pr
     assert list(wide(leaderboard(store), "ring")["variant"]) == ["b", "a"]
 
 
+def test_wide_is_in_the_order_of_the_primary_metric_though_it_ranks_fewer(store: Store, add) -> None:
+    """Where no sample is of high quality the divergences of modes are undefined."""
+    for variant, kl, modes in (("a", 0.3, 8.0), ("b", 0.2, 7.0), ("c", NAN, 0.0)):
+        add(variant, [kl])
+        add(variant, [modes], "modes")
+    assert list(wide(leaderboard(store), "ring")["variant"]) == ["b", "a", "c"]
+
+
 def test_wide_has_ours_first_though_none_is_ranked(store: Store, add) -> None:
     add("theirs", [20.0], "fid", protocol="unknown")
     add("a", [NAN])
