@@ -79,7 +79,7 @@ def glance(store: Store) -> str:
     claims = held(store)  # before the runs, lest one that ends in between is in neither
     rows, tracks = standings(store)
     runs = sum(row.ends.total() for row in rows)
-    parts = [f"{store.name}: {runs:,} runs{_last(store)}" if runs else f"{store.name}: no run has ended yet"]
+    parts = [f"{store.name}: {_runs(runs)}{_last(store)}" if runs else f"{store.name}: no run has ended yet"]
     if rows:
         parts.append(_table(rows))
         parts += [line for dataset in tracks if (line := _best(dataset, rows, tracks[dataset]))]
@@ -135,9 +135,13 @@ def _at_work(store: Store, claims: Sequence[Held]) -> list[str]:
     for (host, pid), run_ids in sorted(of_process.items()):
         steps = sorted(stands[run_id].step for run_id in run_ids if run_id in stands)
         lines.append(
-            f"in training, or to be trained, by process {pid} on {host}: {len(run_ids):,} runs{_spread(steps)}"
+            f"in training, or to be trained, by process {pid} on {host}: {_runs(len(run_ids))}{_spread(steps)}"
         )
     return lines or ["in training: none"]
+
+
+def _runs(number: int) -> str:
+    return "1 run" if number == 1 else f"{number:,} runs"
 
 
 def _spread(steps: Sequence[int]) -> str:

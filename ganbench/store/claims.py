@@ -91,7 +91,8 @@ class Claims:
                 continue
             if len(wanted) != awaited:
                 awaited = len(wanted)
-                self._store.note(f"waiting for {awaited} runs that another sweep on this store trains")
+                runs = "1 run" if awaited == 1 else f"{awaited} runs"
+                self._store.note(f"waiting for {runs} that another sweep on this store trains")
             time.sleep(LOOK)
 
     def take_left(self, run_ids: Sequence[str], left: Callable[[Sequence[str]], Collection[str]]) -> set[str]:

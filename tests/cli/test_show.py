@@ -161,7 +161,7 @@ def test_what_a_dead_sweep_claimed_is_not_in_training(store: Store, values: dict
         claims.take([FREE])
         store.transact(lambda connection: connection.execute(update(claims_table).values(**values)))
         assert len(held(store)) == there
-        assert show(store).count(" on far: 1 runs") == there
+        assert show(store).count(" on far: 1 run") == there
         assert (ask(store, FREE).exit_code == 0) == bool(there)
 
 
@@ -253,7 +253,7 @@ def test_a_sweep_is_looked_at_while_it_runs(tmp_path: Path) -> None:
         sweep.communicate()
     assert ["ring", "real", "1"] in [line[:3] for line in cells(text)]
     process = f"by process {sweep.pid} on {platform.node()}"
-    assert f"in training, or to be trained, {process}: 1 runs, 1 with checkpoints at step" in text
+    assert f"in training, or to be trained, {process}: 1 run, 1 with checkpoints at step" in text
     assert f"in training, or waiting for its turn, {process}\ncheckpoint at step " in of_run
     with Store.open_existing(tmp_path / "ganbench.db") as store:  # killed: at once nobody's
         assert show(store).endswith("in training: none\n")

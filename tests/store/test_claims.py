@@ -129,7 +129,7 @@ def test_what_another_holds_is_waited_for(stores: tuple[Store, Store], monkeypat
         assert found == [set(IDS[2:]), {IDS[1]}]
     assert told == [
         "waiting for 2 runs that another sweep on this store trains",
-        "waiting for 1 runs that another sweep on this store trains",
+        "waiting for 1 run that another sweep on this store trains",
     ]
 
 
