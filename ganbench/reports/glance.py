@@ -36,8 +36,8 @@ class Standing:
 def standings(store: Store) -> tuple[list[Standing], dict[str, Track]]:
     """All of them by name, and what the best of each data set are the best by.
 
-    That is the primary metric, of several protocols the one of most scores; those by which a search chooses do not
-    count, nor do those of looks over training.
+    That is the primary metric of what was measured here, of several protocols the one of most scores; scores by which a
+    search chooses do not count, nor do those of looks over training, nor imported ones beside our own.
     """
     runs, scores = store.rows()
     found: dict[tuple[str, str, str], Standing] = {}
@@ -63,8 +63,9 @@ def _primary(runs: Mapping[str, RunRow], scores: Iterable[ScoreRow]) -> dict[str
 
 
 def _first(tracks: Mapping[Track, int]) -> Track:
-    metric = names.primary(track.metric for track in tracks)
-    return min((track for track in tracks if track.metric == metric), key=lambda track: (-tracks[track], track))
+    ours = [track for track in tracks if not names.elsewhere(track.protocol)] or list(tracks)
+    metric = names.primary(track.metric for track in ours)
+    return min((track for track in ours if track.metric == metric), key=lambda track: (-tracks[track], track))
 
 
 def _track(score: ScoreRow) -> Track:

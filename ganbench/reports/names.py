@@ -80,3 +80,8 @@ def better(metric: str, value: float, than: float) -> bool:
     if math.isnan(value) or math.isnan(than):
         return not math.isnan(value)
     return loss(value, direction(metric)) < loss(than, direction(metric))
+
+
+def elsewhere(protocol: str) -> bool:
+    """Whether others measured by it, or nobody here knows all of how it was made (docs/interchange.md)."""
+    return any(word.startswith("source=") or word.endswith("=unknown") for word in protocol.split())

@@ -71,12 +71,7 @@ def led(frame: pd.DataFrame) -> pd.DataFrame:
     ranks = frame["rank"].notna().groupby([frame[column] for column in TRACK], sort=False).sum()
     if ranks.empty:
         return frame
-    here = [track for track in ranks.index if not _elsewhere(track[TRACK.index("protocol")])] or list(ranks.index)
+    here = [track for track in ranks.index if not names.elsewhere(track[TRACK.index("protocol")])] or list(ranks.index)
     first = next((track for track in here if 2 * ranks[track] > ranks[here].max()), here[0])
     leads = (frame[list(TRACK)] == list(first)).all(axis=1)
     return pd.concat([frame[leads], frame[~leads]])
-
-
-def _elsewhere(protocol: str) -> bool:
-    """Whether others scored it, or nobody here knows all of how it was made (docs/interchange.md)."""
-    return any(word.startswith("source=") or word.endswith("=unknown") for word in protocol.split())

@@ -293,3 +293,4 @@ def test_the_table_of_a_sweep_has_its_runs_before_imported_ones(call: Called) ->
     assert code == 0, err
     starts = [line.split()[0] for line in out.splitlines() if line.strip()]
     assert [name for name in starts if name in ("real", "ns", *theirs)] == ["real", "ns", *theirs]
+    assert "best on ring: ns, modes" in call("show")[1]
