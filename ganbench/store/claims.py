@@ -1,17 +1,22 @@
 """Who trains what: sweeps on one store at one time leave each other's runs alone.
 
 A claim is a row that its owner renews while it lives. It is free again when it is released, when it was not renewed
-for EXPIRY seconds, or at once when its owner was on this machine and is no more.
+for EXPIRY seconds, or at once when its owner was on this machine and is no more. An owner's name begins with what its
+machine goes by, for hosts may share a name.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import hashlib
 import os
 import platform
 import secrets
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -58,7 +63,7 @@ class Claims:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._owner = secrets.token_hex(8)
+        self._owner = _machine() + secrets.token_hex(4)
         self._ended = threading.Event()
         self._renewing = threading.Thread(target=self._renew, daemon=True)
 
@@ -119,10 +124,10 @@ class Claims:
     def _take(self, connection: Connection, run_ids: Sequence[str]) -> set[str]:
         """In the order of ids: two that claim at once on a server must not wait for each other."""
         now = _now(connection)
-        held = {row.run_id: row for row in connection.execute(select(claims))}
-        wanted = [held[run_id] for run_id in run_ids if run_id in held]
-        ours = {row.run_id for row in wanted if row.owner == self._owner}
-        left = {row.run_id: row for row in wanted if row.run_id not in ours and _free(row, now)}
+        among = [select(claims).where(claims.c.run_id.in_(chunk)) for chunk in chunks(run_ids)]
+        held = {row.run_id: row for query in among for row in connection.execute(query)}
+        ours = {row.run_id for row in held.values() if row.owner == self._owner}
+        left = {row.run_id: row for row in held.values() if row.run_id not in ours and _free(row, now)}
         _remove(connection, list(left.values()))
         free = [run_id for run_id in run_ids if run_id not in held or run_id in left]
         mine = {"owner": self._owner, "host": platform.node(), "pid": os.getpid(), "expires": now + EXPIRY}
@@ -171,7 +176,19 @@ def _insert(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> set[st
 
 
 def _free(held: Any, now: float) -> bool:
-    return bool(held.expires < now or (held.host == platform.node() and not _lives(held.owner, held.pid)))
+    here = held.host == platform.node() and held.owner.startswith(_machine())
+    return bool(held.expires < now or (here and not _lives(held.owner, held.pid)))
+
+
+@functools.cache
+def _machine() -> str:
+    """Eight hexadecimal digits of what tells machines of one name apart, and containers of one machine."""
+    told = []
+    with contextlib.suppress(OSError):
+        told.append(Path("/etc/machine-id").read_text(encoding="utf-8").strip())
+    with contextlib.suppress(OSError):
+        told.append(str(Path("/proc/self/ns/pid").readlink()))
+    return hashlib.sha256(" ".join(told).encode()).hexdigest()[:8]
 
 
 def _lives(owner: str, pid: int) -> bool:

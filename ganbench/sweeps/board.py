@@ -23,6 +23,7 @@ class Board:
     def wiped(self, n: int) -> Board:
         """A board for `n` other tasks: this one, which workers know, or where it is too small one twice as large."""
         board = self if n <= len(self._steps) else Board(2 * n)
+        board._stop.value = self._stop.value
         board._n = n
         board._steps[:n] = [NOT_STARTED] * n
         return board

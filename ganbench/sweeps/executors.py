@@ -7,12 +7,15 @@ import multiprocessing.connection
 import os
 import signal
 import threading
-from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Protocol, Self
 
-from ganbench.errors import SpecError, UnknownNameError
+from ganbench.errors import RunError, SpecError, UnknownNameError
 from ganbench.spec import EXECUTORS, RunRecord, Status
 from ganbench.sweeps.board import NOT_STARTED, Board
 from ganbench.sweeps.devices import cores
@@ -20,6 +23,9 @@ from ganbench.sweeps.queue import TaskQueue
 from ganbench.sweeps.ray_executor import Ray
 from ganbench.sweeps.task import Task
 from ganbench.sweeps.work import perform
+
+TRIES = 3
+"""Times in a row that workers may die before they begin anything."""
 
 
 class Executor(Protocol):
@@ -54,10 +60,13 @@ class Inline:
 
 
 class Processes:
-    """In `workers` processes. A worker that dies takes its run with it; the run is tried again, alone, then failed."""
+    """In `workers` processes, spread over the devices `places`: a task goes where the fewest are, of several places.
 
-    def __init__(self, workers: int) -> None:
-        self._workers = workers
+    A worker that dies takes its run with it; the run is tried again, alone, then failed.
+    """
+
+    def __init__(self, workers: int, places: Sequence[str] = ()) -> None:
+        self._workers, self._places = workers, places
         self._pool: ProcessPoolExecutor | None = None
         self._known: Board | None = None  # to the pool's workers
 
@@ -70,9 +79,18 @@ class Processes:
     def map(self, queue: TaskQueue, board: Board) -> Iterator[list[RunRecord]]:
         """See Executor."""
         waiting: dict[int, Task] = {}
+        in_vain = 0
         while (waiting or queue) and not board.stopping:
-            yield from self._until_broken(waiting, board, queue)
-            for index in [index for index in waiting if board.step(index) != NOT_STARTED]:
+            for records in self._until_broken(waiting, board, queue):
+                in_vain = 0
+                yield records
+            suspects = [index for index in waiting if board.step(index) != NOT_STARTED]
+            in_vain = 0 if suspects else in_vain + 1
+            if waiting and in_vain == TRIES:
+                raise RunError(
+                    f"worker processes died {TRIES} times before they began a run (killed, or out of memory?)"
+                )
+            for index in suspects:
                 yield from self._alone(index, waiting, board)
 
     def _alone(self, index: int, waiting: dict[int, Task], board: Board) -> Iterator[list[RunRecord]]:
@@ -101,34 +119,40 @@ class Processes:
 
         What is taken is put into `waiting`, and what is done is taken out of it.
         """
+        queue, again, running = queue or TaskQueue([]), dict(waiting), dict[_Future, tuple[int, str]]()
+        pool = self._opened(board)
         try:
-            yield from self._performed(waiting, board, queue or TaskQueue([]))
+            while True:
+                # no more than there are workers: what waits here another machine could do
+                taken = {} if board.stopping else queue.take(max(0, self._workers - len(running) - len(again)))
+                waiting |= taken
+                for index, task in (again | taken).items():
+                    task = self._placed(task, running)
+                    running[pool.submit(_work, index, task)] = index, task.device
+                again = {}
+                if not running:
+                    return
+                done = wait(running, return_when=FIRST_COMPLETED).done
+                yield from _well_ended(done, running, waiting)
+                for broken in done & running.keys():
+                    broken.result()  # raises
         except BrokenProcessPool:
             self._close()
+            yield from _well_ended(set(running), running, waiting)
 
-    def _performed(self, waiting: dict[int, Task], board: Board, queue: TaskQueue) -> Iterator[list[RunRecord]]:
-        pool = self._opened(board)
-        running = {pool.submit(_work, index, task): index for index, task in waiting.items()}
-        while True:
-            # no more than there are workers: what waits here another machine could do
-            fresh = {} if board.stopping else queue.take(max(0, self._workers - len(running)))
-            waiting |= fresh
-            running |= {pool.submit(_work, index, task): index for index, task in fresh.items()}
-            if not running:
-                return
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                records = future.result()
-                del waiting[running.pop(future)]
-                if records:
-                    yield records
+    def _placed(self, task: Task, running: dict[_Future, tuple[int, str]]) -> Task:
+        """The task, for the device with the fewest that run."""
+        if len(self._places) < 2:
+            return task
+        busy = Counter(device for _, device in running.values())
+        return replace(task, device=min(self._places, key=busy.__getitem__))
 
     def _opened(self, board: Board) -> ProcessPoolExecutor:
         """The workers, started as tasks need them, who know this board."""
         if self._known is not board:
             self._close()
         if self._pool is None:
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self._workers, context, initializer=_enter, initargs=(board,))
+            self._pool = ProcessPoolExecutor(self._workers, _Spawned(), initializer=_enter, initargs=(board,))
             self._known = board
         return self._pool
 
@@ -139,14 +163,43 @@ class Processes:
         self._pool = self._known = None
 
 
+_Future = Future[list[RunRecord] | None]
+
+
+def _well_ended(
+    done: set[_Future], running: dict[_Future, tuple[int, str]], waiting: dict[int, Task]
+) -> Iterator[list[RunRecord]]:
+    """What came of those that did not break, which are taken out of what runs and of what waits."""
+    for future in done:
+        if future.cancelled() or future.exception() is not None:
+            continue
+        del waiting[running.pop(future)[0]]
+        if records := future.result():
+            yield records
+
+
+class _Worker(SpawnProcess):
+    """A worker that a broken pool ends for sure, though workers do not listen to SIGTERM."""
+
+    def terminate(self) -> None:
+        self.kill()
+
+
+class _Spawned(SpawnContext):
+    Process = _Worker
+
+
 _board: Board
 
 
 def _enter(board: Board) -> None:
-    """Set a worker up: the driver alone answers Ctrl-C, and a worker never outlives its driver."""
+    """Set a worker up: the driver alone answers Ctrl-C and SIGTERM, which reach all processes where a terminal or a
+    scheduler sends them; and a worker never outlives its driver.
+    """
     global _board
     _board = board
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
 
 
@@ -173,10 +226,10 @@ def _crashed(task: Task) -> RunRecord:
     )
 
 
-def executor(name: str, workers: int | None, address: str | None = None) -> Executor:
+def executor(name: str, workers: int | None, address: str | None = None, places: Sequence[str] = ()) -> Executor:
     """The executor of that name, of so many workers at most (None: one a core; on Ray as many as there is room for).
 
-    `address` is that of a running Ray cluster.
+    `address` is that of a running Ray cluster, `places` are the devices that processes share.
     """
     if name not in EXECUTORS:
         raise UnknownNameError("executor", name, EXECUTORS)
@@ -184,4 +237,4 @@ def executor(name: str, workers: int | None, address: str | None = None) -> Exec
         return Ray(workers, address)
     if address is not None:
         raise SpecError(f"an address is that of a Ray cluster, executor {name!r} has none: use --executor ray")
-    return Inline() if name == "inline" else Processes(workers or cores())
+    return Inline() if name == "inline" else Processes(workers or cores(), places)

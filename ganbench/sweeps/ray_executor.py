@@ -56,13 +56,13 @@ class Ray:
         yield from _Flight(self._ray, queue, board, self._workers).records()
 
 
-def ray_places(device: str, address: str | None) -> list[str]:
+def ray_device(device: str, address: str | None) -> str:
     """The device of tasks for Ray, which picks the GPU itself; a cluster's are not known here: `cuda` is taken."""
     if device.startswith("cuda:"):
         raise SpecError(f"Ray picks the GPUs itself, not {device!r}: use --device cuda")
     if device == "cuda" and address is not None:
-        return ["cuda"]
-    return [devices(device)[0].split(":")[0]]
+        return "cuda"
+    return devices(device)[0].split(":")[0]
 
 
 def _resources(task: Task) -> dict[str, float]:

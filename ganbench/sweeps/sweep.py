@@ -25,7 +25,7 @@ from ganbench.sweeps.executors import Executor, executor
 from ganbench.sweeps.expand import cost
 from ganbench.sweeps.halving import Leg
 from ganbench.sweeps.queue import TaskQueue
-from ganbench.sweeps.ray_executor import ray_places
+from ganbench.sweeps.ray_executor import ray_device
 from ganbench.sweeps.rounds import Rounds
 from ganbench.sweeps.task import Task
 from ganbench.sweeps.watch import Watch, Watches
@@ -80,7 +80,8 @@ def run_sweep(spec: SweepSpec, store: Store, where: Surroundings, watch: Watch |
     watch = watch or Watches()
     store.note = watch.note
     rounds = Rounds(spec, store, where.root)
-    with Claims(store) as claims, _Sweep(rounds, store, where, watch) as sweep:
+    sweep = _Sweep(rounds, store, where, watch)
+    with sweep.stopped_by_signals(), Claims(store) as claims, sweep:
         while not sweep.stopped and (legs := rounds.next()):
             sweep.perform(legs, claims)
         if sweep.stopped:
@@ -93,7 +94,6 @@ class _Sweep:
 
     def __init__(self, rounds: Rounds, store: Store, where: Surroundings, watch: Watch) -> None:
         self._rounds, self._store, self._where, self._watch = rounds, store, where, watch
-        self.stopped = False
         self._run_ids: dict[str, None] = {}  # in order
         self._records: dict[str, RunRecord] = {}  # what came last, by run
         self._lasting = contextlib.ExitStack()
@@ -104,8 +104,37 @@ class _Sweep:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        if kind is not None:
+            self._board.ask_to_stop()  # what runs still is to save its state
         self._lasting.close()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was asked to stop."""
+        return self._board.stopping
+
+    @contextlib.contextmanager
+    def stopped_by_signals(self) -> Iterator[None]:
+        """Within the block Ctrl-C and SIGTERM let the running runs save their state; a second Ctrl-C ends at once.
+
+        A second SIGTERM does not: to a process and to its group, some send it twice.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            if self.stopped and number == signal.SIGINT:
+                raise KeyboardInterrupt
+            self._board.ask_to_stop()
+
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def want(self, legs: Sequence[Leg]) -> None:
         """Note that these are part of the sweep."""
@@ -118,23 +147,26 @@ class _Sweep:
         """
         self.want(legs)
         wanted, tried = [leg.run.id for leg in legs], set[str]()
-        for free in claims.free(lambda: [run_id for run_id in self._undone(wanted) if run_id not in tried]):
+
+        def left() -> list[str]:
+            return [] if self.stopped else [run_id for run_id in self._undone(wanted) if run_id not in tried]
+
+        for free in claims.free(left):
             tasks = _tasks(legs, free, self._rounds, self._store, self._where)
             queue = TaskQueue(tasks, partial(claims.take_left, left=self._undone))
             board = self._board = self._board.wiped(len(tasks))
             performed = self._opened(legs).map
-            with _told(self._watch, queue, board, len(self._run_ids) - len(free)), _stop_on_signals(board):
+            with _told(self._watch, queue, board, len(self._run_ids) - len(free)):
                 for records in performed(queue, board):
                     self._keep(records, claims)
             tried.update(queue.taken)
-            if board.stopping:
-                self.stopped = True
-                return
 
     def _opened(self, legs: Sequence[Leg]) -> Executor:
         """What performs tasks: the same for all rounds, for workers take seconds to start."""
         if self._executor is None:
-            found = executor(self._where.executor, _most_workers(self._where, legs), self._where.address)
+            where = self._where
+            places = [] if where.executor == "ray" else devices(where.device)
+            found = executor(where.executor, _most_workers(where, legs), where.address, places)
             self._executor = self._lasting.enter_context(found)
         return self._executor
 
@@ -184,9 +216,10 @@ def _tasks(legs: Sequence[Leg], todo: set[str], rounds: Rounds, store: Store, wh
     datasets = {leg.run.dataset: find(leg.run.dataset) for leg in legs if leg.run.id in todo}
     for dataset in datasets.values():
         dataset.prepare(where.root)
-    places = ray_places(where.device, where.address) if where.executor == "ray" else devices(where.device)
+    ray = where.executor == "ray"
+    device = ray_device(where.device, where.address) if ray else devices(where.device)[0]
     threads = _threads(where, rounds.first_size)
-    together = cohorts(legs, where.cohort, places[0], _workers(where, legs))
+    together = cohorts(legs, where.cohort, device, _workers(where, legs))
     left = [part for cohort in together if (part := tuple(leg for leg in cohort if leg.run.id in todo))]
     return [
         Task(
@@ -194,7 +227,7 @@ def _tasks(legs: Sequence[Leg], todo: set[str], rounds: Rounds, store: Store, wh
             scoring=rounds.scorings[part[0].run.dataset],
             artifacts=store.artifacts,
             root=where.root,
-            device=places[index % len(places)],
+            device=device,
             threads=1 if datasets[part[0].run.dataset].kind == "points" else threads,
             checkpoint_every=where.checkpoint_every,
             load=where.load,
@@ -204,7 +237,7 @@ def _tasks(legs: Sequence[Leg], todo: set[str], rounds: Rounds, store: Store, wh
             pictures=where.pictures,
             until=part[0].until,
         )
-        for index, part in enumerate(sorted(left, key=lambda part: sum(map(cost, part)), reverse=True))
+        for part in sorted(left, key=lambda part: sum(map(cost, part)), reverse=True)
     ]
 
 
@@ -242,26 +275,3 @@ def _told(watch: Watch, queue: TaskQueue, board: Board, skipped: int) -> Iterato
         yield watch
     finally:
         watch.end()
-
-
-@contextlib.contextmanager
-def _stop_on_signals(board: Board) -> Iterator[None]:
-    """Within the block Ctrl-C and SIGTERM let the running runs save their state; a second Ctrl-C ends at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        if board.stopping:
-            raise KeyboardInterrupt
-        board.ask_to_stop()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    except BaseException:
-        board.ask_to_stop()  # what runs still is to save its state
-        raise
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

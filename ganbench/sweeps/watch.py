@@ -75,9 +75,9 @@ class JsonLines:
     """A line of JSON for each event, added to a file at once: what was there stays, and a kill cuts one line at most.
 
     Each has `event` ("begin", "run", "note", "end") and `time` (ISO 8601, UTC). "begin" says how many runs and steps
-    there are to do and how many runs were done before; "run" what came of a run, its scores as lists of [metric,
-    value, protocol] (NaN is null); "note" what is waited for or done otherwise; "end" how many ended how, and after
-    how many seconds.
+    there are to do, of which other sweeps may take some, and how many runs were done before or are others'; "run" what
+    came of a run, its scores as lists of [metric, value, protocol] (NaN is null); "note" what is waited for or done
+    otherwise; "end" how many ended how, and after how many seconds.
     """
 
     def __init__(self, path: Path) -> None:

@@ -76,6 +76,7 @@ def test_all_is_let_go_when_it_ends_badly(stores: tuple[Store, Store]) -> None:
         ({"host": "elsewhere", "expires": 0.0}, True),
         ({"pid": 2**22 + 1}, True),  # beyond the largest there is: no process has it
         ({"pid": 2**22 + 1, "host": "elsewhere"}, False),
+        ({"pid": 2**22 + 1, "owner": "00000000another1"}, False),  # a machine of the same name
         ({"pid": 1}, False),
     ],
 )

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +12,7 @@ import numpy as np
 import pytest
 from small_sweeps import small_sweep
 
-from ganbench.errors import UnknownNameError
+from ganbench.errors import RunError, UnknownNameError
 from ganbench.registry import load_file
 from ganbench.spec import Scoring, Status, SweepSpec
 from ganbench.store import Store
@@ -101,12 +104,94 @@ def test_a_board_that_asks_to_stop_stops_every_executor(tmp_path: Path) -> None:
     board = Board(3)
     board.ask_to_stop()
     assert list(Inline().map(queue(sweep(), tmp_path), board)) == []
+    given = queue(sweep(), tmp_path)
     with Processes(2) as pool:
-        assert list(pool.map(queue(sweep(), tmp_path), board)) == []
+        assert list(pool.map(given, board)) == []
+    assert not given.taken
+
+
+class FakePool:
+    """Workers of which the one with the task on `line` dies, `deaths` times, when all others have done theirs."""
+
+    def __init__(self, line: int, deaths: int, board: Board) -> None:
+        self.line, self.deaths, self.board = line, deaths, board
+        self.begun: Counter[int] = Counter()
+
+    def submit(self, work: Any, index: int, task: Task) -> Future[Any]:
+        self.begun[index] += 1
+        self.board.set(index, 0)
+        future: Future[Any] = Future()
+        if index == self.line and self.begun[index] <= self.deaths:
+            future.set_exception(BrokenProcessPool())
+        else:
+            future.set_result([task.spec.seed])
+        return future
+
+    def shutdown(self, cancel_futures: bool) -> None:
+        return
+
+
+@pytest.mark.parametrize("line", range(8))
+def test_what_is_done_when_a_worker_dies_is_not_done_again(
+    line: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All come at once, in an order that nobody knows."""
+    board = Board(8)
+    fake, given = FakePool(line, 1, board), TaskQueue(tasks(sweep(seeds=8), tmp_path)[1:])
+    monkeypatch.setattr(Processes, "_opened", lambda self, board: fake)
+    found = [seed for (seed,) in Processes(8).map(given, board)]
+    assert sorted(found) == list(range(8))
+    assert fake.begun == {index: 2 if index == line else 1 for index in range(8)}
+
+
+def test_what_is_done_when_a_new_one_cannot_begin_is_not_done_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class NoMore(FakePool):
+        def submit(self, work: Any, index: int, task: Task) -> Future[Any]:
+            if index == 2 and self.deaths:
+                self.deaths = 0
+                raise BrokenProcessPool
+            return super().submit(work, index, task)
+
+    board = Board(3)
+    fake, given = NoMore(-1, 1, board), TaskQueue(tasks(sweep(seeds=3), tmp_path)[1:])
+    monkeypatch.setattr(Processes, "_opened", lambda self, board: fake)
+    assert sorted(seed for (seed,) in Processes(3).map(given, board)) == [0, 1, 2]
+    assert fake.begun == {0: 1, 1: 1, 2: 1}
+
+
+def test_workers_that_cannot_begin_anything_are_not_tried_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = 0
+
+    class Dead(FakePool):
+        def submit(self, work: Any, index: int, task: Task) -> Future[Any]:
+            nonlocal tried
+            tried += 1
+            raise BrokenProcessPool
+
+    monkeypatch.setattr(Processes, "_opened", lambda self, board: Dead(0, 0, board))
+    with pytest.raises(RunError, match="worker processes died 3 times before they began a run"):
+        list(Processes(2).map(queue(sweep(), tmp_path), Board(3)))
+    assert tried == 3
+
+
+def test_a_task_goes_to_the_device_with_the_fewest(tmp_path: Path) -> None:
+    (task, *_), (one, two, three) = tasks(sweep(), tmp_path), (Future[Any]() for _ in range(3))
+    pool = Processes(4, ["cuda:0", "cuda:1"])
+    assert pool._placed(task, {}).device == "cuda:0"
+    assert pool._placed(task, {one: (0, "cuda:0")}).device == "cuda:1"
+    assert pool._placed(task, {one: (0, "cuda:1"), two: (1, "cuda:1"), three: (2, "cuda:0")}).device == "cuda:0"
+    assert Processes(4, ["cuda:1"])._placed(task, {}) is task
 
 
 def test_a_board_is_wiped_for_other_tasks_and_grows() -> None:
     board = Board(3)
+    asked = Board(1)
+    asked.ask_to_stop()
+    assert asked.wiped(2).stopping
     board.set(2, 7)
     assert board.wiped(2) is board
     assert list(board) == [NOT_STARTED] * 2

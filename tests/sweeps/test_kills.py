@@ -25,7 +25,8 @@ SWEEP = [
 
 
 def start(folder: Path) -> subprocess.Popen:
-    return subprocess.Popen(SWEEP, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    """As the first of a group of processes, as a shell starts a command."""
+    return subprocess.Popen(SWEEP, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
 
 
 def records(folder: Path) -> dict[str, RunRecord]:
@@ -175,12 +176,17 @@ def _ends_within(process: subprocess.Popen, seconds: float) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("whole_group", [False, True])
 def test_asked_to_stop_it_saves_and_goes_on(
-    number: signal.Signals, undisturbed: tuple[dict[str, RunRecord], float], tmp_path: Path
+    number: signal.Signals, whole_group: bool, undisturbed: tuple[dict[str, RunRecord], float], tmp_path: Path
 ) -> None:
+    """A terminal and a scheduler send it to all processes, and `timeout` to the first one and then to all."""
     process = start(tmp_path)
     wait_until(lambda: checkpoints(tmp_path))
-    process.send_signal(number)
+    if whole_group:
+        os.killpg(process.pid, number)
+    if not whole_group or number == signal.SIGTERM:
+        process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors.decode()
     assert Status.INTERRUPTED in {record.status for record in records(tmp_path).values()}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import signal
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from small_sweeps import SWEEP, outcomes
 
-from ganbench.spec import RunRecord, RunSpec, Scoring
+from ganbench.spec import RunRecord, RunSpec, Scoring, Status
 from ganbench.store import Store
+from ganbench.store.claims import Claims
 from ganbench.sweeps.board import Board
 from ganbench.sweeps.executors import Inline, Processes
 from ganbench.sweeps.queue import TaskQueue
@@ -63,8 +66,10 @@ def test_what_others_have_taken_is_passed_over(most: int | None, tmp_path: Path)
     assert [len(fresh) for fresh in found] == ([1, 1] if most == 1 else [2])
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("executor", [Inline(), Processes(1), Processes(2)])
+SLOW = [pytest.param(Processes(workers), marks=pytest.mark.slow) for workers in (1, 2)]
+
+
+@pytest.mark.parametrize("executor", [Inline(), *SLOW])
 def test_no_more_is_claimed_than_can_be_begun(executor: Inline | Processes, tmp_path: Path) -> None:
     """What waits here, another machine could do."""
     places = executor._workers if isinstance(executor, Processes) else 1
@@ -72,46 +77,83 @@ def test_no_more_is_claimed_than_can_be_begun(executor: Inline | Processes, tmp_
     queue, done = TaskQueue([Task((spec,), scoring, tmp_path, threads=1) for spec in SPECS]), 0
     with executor:
         for (record,) in executor.map(queue, Board(6)):
-            assert record.error is None
+            assert record.status is Status.COMPLETED
             assert len(queue.taken) - done <= places
             done += 1
     assert done == 6
 
 
-class SecondSweep:
-    """When the first run has ended another sweep comes, which is the same one."""
+class Watch:
+    """Lets something happen when a sweep begins, at its first record, or when it says something."""
 
-    def __init__(self, where: Path) -> None:
-        self.where, self.second = where, None
+    def __init__(self, **acts: Callable[[], None]) -> None:
+        self.acts, self.told = acts, []
         self.left: list[int] = []
+
+    def _act(self, event: str) -> None:
+        self.acts.pop(event, lambda: None)()
 
     def begin(self, tasks: dict[int, Task], board: Board, skipped: int) -> None:
         self.tasks = tasks
+        self._act("begin")
 
     def finished(self, record: RunRecord) -> None:
         self.left.append(len(self.tasks))
-        if self.second is None:
-            self.second = sweep(self.where)
+        self._act("finished")
 
     def note(self, text: str) -> None:
-        raise AssertionError(text)
+        self.told.append(text)
+        self._act("note")
 
     def end(self) -> None:
         return
 
 
-def sweep(where: Path, watch: SecondSweep | None = None) -> Outcome:
+def sweep(where: Path, watch: Watch | None = None) -> Outcome:
     with Store(where) as store:
         return run_sweep(SWEEP, store, Surroundings("cpu", "inline"), watch)
 
 
 def test_a_sweep_that_comes_second_does_what_the_first_has_not_begun(tmp_path: Path) -> None:
-    watch = SecondSweep(tmp_path / "s.db")
+    others: list[Outcome] = []
+    watch = Watch(finished=lambda: others.append(sweep(tmp_path / "s.db")))
     first = sweep(tmp_path / "s.db", watch)
-    second = watch.second
+    (second,) = others
     assert (len(first.records), first.skipped, first.interrupted) == (1, 4, False)
     assert (len(second.records), second.skipped, second.interrupted) == (4, 1, False)
     assert watch.left == [5]
+    assert watch.told == []
     assert len(watch.tasks) == 1  # the others' do not count among what is to do
     sweep(tmp_path / "alone.db")
     assert outcomes(tmp_path / "s.db") == outcomes(tmp_path / "alone.db")
+
+
+def test_what_another_claimed_and_let_go_undone_is_taken_up(tmp_path: Path) -> None:
+    """It was free when the round was planned, another's when its turn came, and nobody's at the end."""
+    where = tmp_path / "s.db"
+    with Store(where) as store, Claims(store) as theirs:
+        planned: list[str] = []
+
+        def claim() -> None:
+            planned.extend(spec.id for task in watch.tasks.values() for spec in task.specs)
+            assert len(theirs.take(planned[1:3])) == 2
+
+        watch = Watch(begin=claim, note=lambda: theirs.release(planned[1:3]))
+        done = sweep(where, watch)
+    assert (len(done.records), done.interrupted) == (5, False)
+    assert watch.left == [5, 3, 3, 2, 2]
+    assert watch.told == ["waiting for 2 runs that another sweep on this store trains"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_sweep_that_waits_for_another_can_be_stopped(number: signal.Signals, tmp_path: Path) -> None:
+    where, before = tmp_path / "s.db", signal.getsignal(number)
+    with Store(where) as store, Claims(store) as theirs:
+
+        def claim() -> None:
+            theirs.take([task.spec.id for task in list(watch.tasks.values())[-1:]])
+
+        watch = Watch(begin=claim, note=lambda: os.kill(os.getpid(), number))
+        done = sweep(where, watch)
+    assert (len(done.records), done.interrupted) == (4, True)
+    assert signal.getsignal(number) is before

@@ -185,9 +185,9 @@ def test_what_ray_is_not_asked() -> None:
     with pytest.raises(SpecError, match="executor 'process' has none: use --executor ray"):
         executor("process", 1, "head:6379")
     with pytest.raises(SpecError, match="use --device cuda"):
-        ray_executor.ray_places("cuda:1", None)
-    assert ray_executor.ray_places("cuda", "head:6379") == ["cuda"]
-    assert ray_executor.ray_places("cpu", None) == ["cpu"]
+        ray_executor.ray_device("cuda:1", None)
+    assert ray_executor.ray_device("cuda", "head:6379") == "cuda"
+    assert ray_executor.ray_device("cpu", None) == "cpu"
 
 
 def test_without_ray_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
