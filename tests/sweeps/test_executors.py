@@ -161,6 +161,15 @@ def test_what_is_done_when_a_new_one_cannot_begin_is_not_done_again(
     assert fake.begun == {0: 1, 1: 1, 2: 1}
 
 
+def test_once_asked_to_stop_no_more_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    board = Board(3)
+    given = queue(sweep(), tmp_path)
+    monkeypatch.setattr(Processes, "_opened", lambda self, board: FakePool(-1, 0, board))
+    for _ in Processes(1).map(given, board):
+        board.ask_to_stop()
+    assert len(given.taken) == 1
+
+
 def test_workers_that_cannot_begin_anything_are_not_tried_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
