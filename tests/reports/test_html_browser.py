@@ -16,6 +16,7 @@ from pages import HOSTILE, fill, leave, record, spec
 from ganbench.reports.html import to_html
 from ganbench.spec import RunRecord, Status
 from ganbench.store import Store
+from ganbench.store.claims import Claims
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("/usr/bin/chromium", "chromium", "chromium-browser", "google-chrome"))), None
@@ -291,11 +292,11 @@ def test_hostile_names_are_shown_as_they_are(store: Store, tmp_path: Path, open_
 
 @pytest.mark.speed
 def test_ten_thousand_runs_are_a_page_in_seconds(tmp_path: Path, open_page: Open) -> None:
-    from many_runs import plan, records, sweep
+    from many_runs import perform, plan, records, sweep
 
-    with Store(tmp_path / "s.db") as store:
-        rounds, tasks = plan(sweep(10_000), store)
-        store.finish_all([(each, rounds.keys[each.spec.id]) for of_task in records(tasks) for each in of_task])
+    with Store(tmp_path / "s.db") as store, Claims(store) as claims:
+        rounds, tasks = plan(sweep(10_000), store, claims)
+        perform(records(tasks), tasks, rounds, store, claims)
     path = tmp_path / "report.html"
     command = [sys.executable, "-m", "ganbench", "report", "html", "-o", path, "--store", tmp_path / "s.db"]
     started = time.perf_counter()
