@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -15,10 +14,11 @@ from rich.text import Text
 
 from ganbench.reports.names import better, primary
 from ganbench.spec import RunRecord, Status
-from ganbench.sweeps.watch import Watch, runs_of
+from ganbench.sweeps.watch import Watch
 
 if TYPE_CHECKING:
     from ganbench.sweeps.board import Board
+    from ganbench.sweeps.queue import TaskQueue
     from ganbench.sweeps.task import Task
 
 MAX_LINES = 8
@@ -59,13 +59,13 @@ class _Lines:
     def __init__(self) -> None:
         self._done = 0
 
-    def begin(self, tasks: Mapping[int, Task], board: Board, skipped: int) -> None:
-        self._tasks, self._done = tasks, 0  # a search begins once a round
-        click.echo(f"{runs_of(tasks.values())} runs to do, {skipped} done before", err=True)
+    def begin(self, queue: TaskQueue, board: Board, skipped: int) -> None:
+        self._queue, self._done = queue, 0  # a search begins once a round
+        click.echo(f"{queue.runs} runs to do, {skipped} done before", err=True)
 
     def finished(self, record: RunRecord) -> None:
         self._done += 1
-        click.echo(f"[{self._done}/{runs_of(self._tasks.values())}] {_described(record)}", err=True)
+        click.echo(f"[{self._done}/{self._queue.runs}] {_described(record)}", err=True)
 
     def note(self, text: str) -> None:
         click.echo(text, err=True)
@@ -82,8 +82,8 @@ class _Live:
         self._best = _Best()
         self._done: list[RunRecord] = []
 
-    def begin(self, tasks: Mapping[int, Task], board: Board, skipped: int) -> None:
-        self._tasks, self._board, self._skipped = tasks, board, skipped
+    def begin(self, queue: TaskQueue, board: Board, skipped: int) -> None:
+        self._queue, self._board, self._skipped = queue, board, skipped
         self._done, self._ended = [], set[str]()  # a search begins once a round
         self._started = time.monotonic()
         self._first: dict[int, int] = {}  # step at which a task was first seen: it may come from a checkpoint
@@ -113,7 +113,7 @@ class _Live:
     def _render(self) -> Group:
         running = [
             (index, task, max(0, self._board.step(index)))
-            for index, task in list(self._tasks.items())
+            for index, task in list(self._queue.tasks.items())
             if self._board.step(index) >= 0 and not self._over(task)
         ]
         parts = [self._summary(), self._runs(running[:MAX_LINES])]
@@ -127,15 +127,14 @@ class _Live:
         return all(spec.id in self._ended for spec in task.specs)
 
     def _summary(self) -> Text | Table:
-        tasks = list(self._tasks.values())
-        total = sum(task.all_steps for task in tasks)
+        total = sum(task.all_steps for task in list(self._queue.tasks.values()))
         done, fresh = self._steps()
         elapsed = time.monotonic() - self._started
         rate = fresh / elapsed if elapsed > 0 else 0.0
         left = _clock((total - done) / rate) if rate > 0 else "–"
         line = Table.grid(padding=(0, 2))
         line.add_row(
-            Text(f"{len(self._done)}/{runs_of(tasks)} runs", style="bold"),
+            Text(f"{len(self._done)}/{self._queue.runs} runs", style="bold"),
             ProgressBar(total=max(total, 1), completed=done, width=30),
             f"{rate:,.0f} steps/s",
             f"{_clock(elapsed)} gone, {left} left",
@@ -146,7 +145,7 @@ class _Live:
     def _steps(self) -> tuple[int, int]:
         """Steps done of all tasks, and those of them done since the sweep began."""
         done = fresh = 0
-        for index, task in list(self._tasks.items()):
+        for index, task in list(self._queue.tasks.items()):
             step, runs = self._board.step(index), len(task.specs)
             if self._over(task):
                 done += task.all_steps

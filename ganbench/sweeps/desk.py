@@ -25,6 +25,10 @@ class Desk:
         """Steps done of every task that has begun."""
         return self._steps
 
+    def forget(self, task: int) -> None:
+        """The task is to begin anew."""
+        self._steps.pop(task, None)
+
     def ask_to_stop(self) -> None:
         """Answer every beat from now on with True."""
         self._stopping = True

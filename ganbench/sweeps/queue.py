@@ -15,11 +15,12 @@ class TaskQueue:
     A task is claimed when it is taken, not before: so sweeps on one store, on one machine or many, share what there is
     to do. `claim` is given ids of runs and says which of them are this sweep's own from then on; alone, all are.
 
-    tasks: all but what others took, by line. taken: ids of the runs that were handed out.
+    tasks: all but what others took, by line. runs: how many they are. taken: ids of the runs that were handed out.
     """
 
     def __init__(self, tasks: Sequence[Task], claim: Callable[[Sequence[str]], Collection[str]] = tuple) -> None:
         self.tasks = dict(enumerate(tasks))
+        self.runs = sum(len(task.specs) for task in tasks)
         self.taken: set[str] = set()
         self._claim = claim
         self._waiting = deque(self.tasks)
@@ -40,6 +41,7 @@ class TaskQueue:
         ids = [spec.id for line in lines for spec in self.tasks[line].specs]
         mine = set(self._claim(ids))
         self.taken |= mine
+        self.runs -= len(ids) - len(mine)
         for line in lines:
             task = self.tasks[line]
             specs = tuple(spec for spec in task.specs if spec.id in mine)

@@ -129,6 +129,8 @@ class _Flight:
     def _lost(self, index: int, task: Task) -> list[RunRecord]:
         """Begin again; runs that train together at last in halves, lest it is memory that they lack."""
         self._losses[task.together] += 1
+        self._desk.forget.remote(index)  # and the board: what has not begun is not waited for when all is to stop
+        self._board.set(index, NOT_STARTED)
         if self._losses[task.together] < TRIES:
             self._again.append((index, task))
             return []

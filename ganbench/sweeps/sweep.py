@@ -269,9 +269,9 @@ def _threads(where: Surroundings, sweep_size: int) -> int:
 
 
 @contextlib.contextmanager
-def _told(watch: Watch, queue: TaskQueue, board: Board, skipped: int) -> Iterator[Watch]:
-    watch.begin(queue.tasks, board, skipped)
+def _told(watch: Watch, queue: TaskQueue, board: Board, skipped: int) -> Iterator[None]:
+    watch.begin(queue, board, skipped)
     try:
-        yield watch
+        yield
     finally:
         watch.end()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,14 +12,14 @@ from typing import Any, Protocol
 from ganbench.errors import SpecError
 from ganbench.spec import RunRecord
 from ganbench.sweeps.board import Board
-from ganbench.sweeps.task import Task
+from ganbench.sweeps.queue import TaskQueue
 
 
 class Watch(Protocol):
     """Told of a sweep, or of each round of a search."""
 
-    def begin(self, tasks: Mapping[int, Task], board: Board, skipped: int) -> None:
-        """`tasks` are about to be performed, by line of the board; those that other sweeps take vanish from them.
+    def begin(self, queue: TaskQueue, board: Board, skipped: int) -> None:
+        """The tasks of `queue` are about to be performed; those that other sweeps take vanish from it.
 
         `skipped` runs of the sweep were done before, or others train them.
         """
@@ -39,21 +38,16 @@ class Watch(Protocol):
         ...
 
 
-def runs_of(tasks: Collection[Task]) -> int:
-    """How many runs tasks are."""
-    return sum(len(task.specs) for task in tasks)
-
-
 class Watches:
     """Several, or none."""
 
     def __init__(self, *watches: Watch) -> None:
         self._watches = watches
 
-    def begin(self, tasks: Mapping[int, Task], board: Board, skipped: int) -> None:
+    def begin(self, queue: TaskQueue, board: Board, skipped: int) -> None:
         """See Watch."""
         for watch in self._watches:
-            watch.begin(tasks, board, skipped)
+            watch.begin(queue, board, skipped)
 
     def finished(self, record: RunRecord) -> None:
         """See Watch."""
@@ -88,11 +82,11 @@ class JsonLines:
         except OSError as error:
             raise SpecError(f"cannot write the log {path}: {error.strerror}") from None
 
-    def begin(self, tasks: Mapping[int, Task], board: Board, skipped: int) -> None:
+    def begin(self, queue: TaskQueue, board: Board, skipped: int) -> None:
         """See Watch."""
         self._started, self._ends = time.monotonic(), Counter[str]()
-        steps = sum(task.all_steps for task in tasks.values())
-        self._write("begin", runs=runs_of(tasks.values()), steps=steps, done_before=skipped)
+        steps = sum(task.all_steps for task in queue.tasks.values())
+        self._write("begin", runs=queue.runs, steps=steps, done_before=skipped)
 
     def finished(self, record: RunRecord) -> None:
         """See Watch."""

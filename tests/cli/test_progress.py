@@ -10,6 +10,7 @@ from rich.console import Console
 from ganbench.cli.progress import _Live
 from ganbench.spec import RunRecord, RunSpec, Score, Scoring, Status
 from ganbench.sweeps.board import Board
+from ganbench.sweeps.queue import TaskQueue
 from ganbench.sweeps.task import Task
 
 
@@ -19,7 +20,7 @@ def test_the_live_table_shows_runs_and_the_best(tmp_path: Path) -> None:
     board, out = Board(2), io.StringIO()
     console = Console(file=out, force_terminal=True, width=120)
     live = _Live(console)
-    live.begin(dict(enumerate(tasks)), board, skipped=3)
+    live.begin(TaskQueue(tasks), board, skipped=3)
     board.set(0, 40)
     score = Score(metric="kl", version=1, value=0.25)
     live.finished(RunRecord(spec=specs[1], status=Status.COMPLETED, step=100, scores=(score,)))

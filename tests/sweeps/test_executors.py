@@ -116,9 +116,11 @@ class FakePool:
     def __init__(self, line: int, deaths: int, board: Board) -> None:
         self.line, self.deaths, self.board = line, deaths, board
         self.begun: Counter[int] = Counter()
+        self.devices: Counter[str] = Counter()
 
     def submit(self, work: Any, index: int, task: Task) -> Future[Any]:
         self.begun[index] += 1
+        self.devices[task.device] += 1
         self.board.set(index, 0)
         future: Future[Any] = Future()
         if index == self.line and self.begun[index] <= self.deaths:
@@ -194,6 +196,16 @@ def test_a_task_goes_to_the_device_with_the_fewest(tmp_path: Path) -> None:
     assert pool._placed(task, {one: (0, "cuda:0")}).device == "cuda:1"
     assert pool._placed(task, {one: (0, "cuda:1"), two: (1, "cuda:1"), three: (2, "cuda:0")}).device == "cuda:0"
     assert Processes(4, ["cuda:1"])._placed(task, {}) is task
+
+
+def test_tasks_are_spread_over_the_devices_of_a_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakePool(-1, 0, Board(6))
+    monkeypatch.setattr(Processes, "_opened", lambda self, board: fake)
+    monkeypatch.setattr("ganbench.sweeps.sweep.devices", lambda name: ["cuda:0", "cuda:1", "cuda:2"])
+    monkeypatch.setattr("ganbench.sweeps.sweep._Sweep._keep", lambda self, records, claims: None)
+    with Store(tmp_path / "s.db") as store:
+        run_sweep(sweep(seeds=5), store, Surroundings("cuda", "process", workers=6, cohort=1))
+    assert fake.devices == {"cuda:0": 2, "cuda:1": 2, "cuda:2": 2}
 
 
 def test_a_board_is_wiped_for_other_tasks_and_grows() -> None:

@@ -36,6 +36,7 @@ def test_alone_all_is_handed_out_in_order(tmp_path: Path) -> None:
     given = tasks(tmp_path)
     queue = TaskQueue(given)
     assert queue
+    assert queue.runs == 6
     assert queue.take(0) == {}
     assert queue.take(2) == {0: given[0], 1: given[1]}
     assert queue.taken == set(IDS[:5])
@@ -63,6 +64,7 @@ def test_what_others_have_taken_is_passed_over(most: int | None, tmp_path: Path)
     assert {line: [spec.id for spec in task.specs] for line, task in ours.items()} == {1: [IDS[2], IDS[4]], 2: [IDS[5]]}
     assert queue.tasks == ours
     assert ours[2] is given[2]
+    assert queue.runs == 3
     assert [len(fresh) for fresh in found] == ([1, 1] if most == 1 else [2])
 
 
@@ -93,12 +95,12 @@ class Watch:
     def _act(self, event: str) -> None:
         self.acts.pop(event, lambda: None)()
 
-    def begin(self, tasks: dict[int, Task], board: Board, skipped: int) -> None:
-        self.tasks = tasks
+    def begin(self, queue: TaskQueue, board: Board, skipped: int) -> None:
+        self.queue = queue
         self._act("begin")
 
     def finished(self, record: RunRecord) -> None:
-        self.left.append(len(self.tasks))
+        self.left.append(self.queue.runs)
         self._act("finished")
 
     def note(self, text: str) -> None:
@@ -123,7 +125,7 @@ def test_a_sweep_that_comes_second_does_what_the_first_has_not_begun(tmp_path: P
     assert (len(second.records), second.skipped, second.interrupted) == (4, 1, False)
     assert watch.left == [5]
     assert watch.told == []
-    assert len(watch.tasks) == 1  # the others' do not count among what is to do
+    assert len(watch.queue.tasks) == watch.queue.runs == 1  # the others' do not count among what is to do
     sweep(tmp_path / "alone.db")
     assert outcomes(tmp_path / "s.db") == outcomes(tmp_path / "alone.db")
 
@@ -135,7 +137,7 @@ def test_what_another_claimed_and_let_go_undone_is_taken_up(tmp_path: Path) -> N
         planned: list[str] = []
 
         def claim() -> None:
-            planned.extend(spec.id for task in watch.tasks.values() for spec in task.specs)
+            planned.extend(spec.id for task in watch.queue.tasks.values() for spec in task.specs)
             assert len(theirs.take(planned[1:3])) == 2
 
         watch = Watch(begin=claim, note=lambda: theirs.release(planned[1:3]))
@@ -151,7 +153,7 @@ def test_a_sweep_that_waits_for_another_can_be_stopped(number: signal.Signals, t
     with Store(where) as store, Claims(store) as theirs:
 
         def claim() -> None:
-            theirs.take([task.spec.id for task in list(watch.tasks.values())[-1:]])
+            theirs.take([task.spec.id for task in list(watch.queue.tasks.values())[-1:]])
 
         watch = Watch(begin=claim, note=lambda: os.kill(os.getpid(), number))
         done = sweep(where, watch)

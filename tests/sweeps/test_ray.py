@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,16 @@ import pytest
 from small_sweeps import SMALL, outcomes, small_sweep
 
 from ganbench.errors import SpecError
-from ganbench.spec import Status
+from ganbench.spec import Scoring, Status
 from ganbench.store import Store
 from ganbench.sweeps import ray_cluster, ray_executor
 from ganbench.sweeps.board import Board
 from ganbench.sweeps.executors import executor
+from ganbench.sweeps.expand import expand
 from ganbench.sweeps.queue import TaskQueue
 from ganbench.sweeps.ray_executor import Ray
 from ganbench.sweeps.sweep import Surroundings, run_sweep
+from ganbench.sweeps.task import Task
 
 SWEEP = small_sweep(variants=["ns", "sngan"], steps=600, set={**SMALL, "ema": 0.9})
 
@@ -171,6 +174,46 @@ def test_asked_to_stop_it_saves_and_goes_on(
         assert Status.INTERRUPTED in {status for status, *_ in stopped.values()}
         assert signal.getsignal(number) is before
     assert perform(tmp_path, "ray", cluster.address) == undisturbed
+
+
+@pytest.mark.slow
+def test_of_a_limited_number_no_more_is_claimed(cluster: Any, tmp_path: Path) -> None:
+    scoring = Scoring(metrics=("modes",), samples=50)
+    given = [Task((run,), scoring, tmp_path, threads=1) for run in expand(SWEEP.model_copy(update={"steps": 20}))]
+    queue, done = TaskQueue(given), 0
+    with Ray(1, cluster.address) as executor:
+        for (record,) in executor.map(queue, Board(len(given))):
+            assert record.status is Status.COMPLETED
+            assert len(queue.taken) - done <= 1
+            done += 1
+    assert done == len(given) > 2
+
+
+@pytest.mark.slow
+def test_a_run_whose_machine_is_gone_does_not_keep_a_sweep_from_stopping(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits for a machine that does not come, when all is asked to stop."""
+    machine, plain = cluster.add_node(num_cpus=1, resources={"mine": 1}), ray_executor._Flight._lost
+    monkeypatch.setattr(ray_executor, "_resources", lambda task: {"num_cpus": 1.0, "resources": {"mine": 1}})
+    monkeypatch.setattr(ray_executor, "check", lambda nodes, wanted: None)
+    gone: list[Any] = []
+
+    def lose(steps: dict[int, int]) -> None:
+        if not gone and any(step > 0 for step in steps.values()):
+            gone.append(machine)
+            cluster.remove_node(machine, allow_graceful=False)
+
+    def lost(self: Any, index: int, task: Task) -> list[Any]:
+        threading.Timer(2, self._board.ask_to_stop).start()  # when it has been begun anew
+        return plain(self, index, task)
+
+    on_steps(monkeypatch, lose)
+    monkeypatch.setattr(ray_executor._Flight, "_lost", lost)
+    with Store(tmp_path / "s.db") as store:
+        done = run_sweep(SWEEP, store, Surroundings("cpu", "ray", workers=1, address=cluster.address))
+    assert gone
+    assert done.interrupted
 
 
 @pytest.mark.slow
