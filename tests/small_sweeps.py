@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -68,3 +71,11 @@ def run_at_once_with_another(where: str, first_is_there: Event, steps: int | Non
         Board.set = plain  # type: ignore[method-assign]
         first_is_there.set()
     return [record.spec.id for record in done.records]
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Poll a condition that another process brings about."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        os.sched_yield()

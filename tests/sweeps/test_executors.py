@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections import Counter
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_sweeps import small_sweep
+from small_sweeps import small_sweep, wait_until
 
 from ganbench.errors import RunError, UnknownNameError
 from ganbench.registry import load_file
@@ -249,6 +250,23 @@ def test_a_worker_that_dies_between_rounds_is_replaced(tmp_path: Path) -> None:
         ((second,),) = pool.map(TaskQueue(given[2:3]), board.wiped(1))
     assert second.status is Status.COMPLETED
     assert second.provenance["pid"] != first.provenance["pid"]
+
+
+@pytest.mark.slow
+def test_where_one_worker_dies_the_others_are_not_waited_for(tmp_path: Path) -> None:
+    """They do not listen to the SIGTERM by which a broken pool ends them, and may have hours to go."""
+    board, given = Board(2), TaskQueue(tasks(sweep(steps=10_000_000, seeds=2), tmp_path)[1:])
+    with Processes(2) as pool:
+        driver = threading.Thread(target=lambda: list(pool.map(given, board)))
+        driver.start()
+        try:
+            wait_until(lambda: all(step > 0 for step in board))
+            killed, other = list(pool._pool._processes.values())
+            os.kill(killed.pid, signal.SIGKILL)
+            wait_until(lambda: not other.is_alive())
+        finally:
+            board.ask_to_stop()
+            driver.join()
 
 
 def test_signals_stop_a_sweep_in_this_process(tmp_path: Path) -> None:

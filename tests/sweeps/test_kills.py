@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from small_sweeps import outcome
+from small_sweeps import outcome, wait_until
 
 from ganbench.spec import RunRecord, Status
 from ganbench.store import Store
@@ -98,14 +98,6 @@ def workers_of(pid: int) -> list[int]:
         except OSError:
             continue
     return found
-
-
-def wait_until(condition, seconds: float = 60) -> None:
-    """Poll a condition that another process brings about."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        os.sched_yield()
 
 
 def checkpoints(folder: Path) -> list[Path]:
